@@ -159,7 +159,7 @@ async fn entries_that_are_read_apart_do_not_take_longer_than_an_answer_may() {
     let document = rss(&format!("{head}{}", entries.concat())).replace("<rss", space);
     let words = "met 9 times: an entry could not be read: its parser panicked";
     attack(document, &[], 0, words).await;
-    // There are more bad entries than the reader looks for. It names the rest.
+    // The reader looks for a bounded number of bad entries, and reports the number of the others.
     let entries: String = (0..1_000)
         .map(|n| format!("{}{}", bad(n), good(n)))
         .collect();

@@ -33,7 +33,7 @@ fn run_with(folder: &Path, arguments: &[&str], input: &str) -> Output {
         .spawn()
         .expect("the program was built");
     let mut stdin = child.stdin.take().expect("a pipe");
-    // If the program ended, it does not read the input.
+    // A program that has ended reads no input, so the write may fail.
     let _ = stdin.write_all(input.as_bytes());
     drop(stdin);
     child.wait_with_output().expect("our child")

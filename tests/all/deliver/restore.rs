@@ -173,7 +173,7 @@ async fn what_a_list_named_is_not_told_again() {
     world
         .restart(|config| {
             config.channels[0].hourly_max = Some(3);
-            // Which of two feeds is read first decides the content and the place of the list.
+            // Only the blog: with two feeds, the order of reading would decide the content and the place of the list.
             config.channels[0].route.feeds = vec!["blog".to_owned()];
         })
         .await;

@@ -166,7 +166,7 @@ impl Bot {
         self.discord.unknown_events()
     }
 
-    /// Waits until it gives up without a stop.
+    /// Waits until it gives up, and returns its error.
     async fn refusal(self) -> SendError {
         let ended = tokio::time::timeout(Duration::from_secs(20), self.listening).await;
         let ended = ended

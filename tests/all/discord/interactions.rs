@@ -146,7 +146,7 @@ async fn a_slow_answer_is_put_off_in_time_and_given_later() {
             Some(title(&answers[1]))
         );
     }
-    // Only after everybody saw the deferral, the answer proves to be private.
+    // The answer proves to be private only after everybody saw the deferral.
     set(&bot.handler.takes, Duration::from_millis(1500));
     set(&bot.handler.is_private, true);
     let token = fake.give(&ann(), ROOM, &["bpfnews", "status"], &[]).await;

@@ -139,7 +139,7 @@ async fn the_issue_has_what_a_person_picked() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = play(folder.path()).await;
     let ours = seen(&written(&store).await);
-    // The content of the demo's data: each text names its subject.
+    // All texts and links of the demo's items.
     let all = ItemFilter {
         most: i64::MAX,
         ..ItemFilter::default()
@@ -183,7 +183,7 @@ fn say(what: &str) {
     eprintln!("{what}");
 }
 
-/// The words of a text, without hyphens and the like.
+/// The words of a text, in lower case and without punctuation.
 fn words(text: &str) -> Vec<String> {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     let words = text.split(|c| !is_part(c)).filter(|word| !word.is_empty());

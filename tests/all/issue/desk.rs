@@ -160,7 +160,7 @@ fn filled(
             let value = match field.value().name() {
                 "textarea" => {
                     let text: String = field.text().collect();
-                    // Like a browser.
+                    // Browsers send line ends as CRLF.
                     text.replace('\n', "\r\n")
                 }
                 "select" => all(field, "option[selected]")
@@ -509,7 +509,7 @@ async fn two_editors_at_once_see_both_texts_and_lose_no_word() {
         "{}",
         refused.text
     );
-    // One button puts both texts below each other.
+    // The page shows both texts, and one button fills in both, one below the other.
     let page = Html::parse_document(&refused.text);
     assert_eq!(
         all(page.root_element(), "form textarea[name=text]").len(),

@@ -310,7 +310,7 @@ async fn titles_orders_and_free_entries_are_edited_in_chat_and_undone() {
         "{told}"
     );
     assert!(place(second).await < place(first).await);
-    // At the same moment, another editor moves an entry down by one, from the older order.
+    // In the same second, another editor moves it down by one, from its new place.
     house
         .ask(&flo, &format!("edit order \"bpf: {second}\" down"))
         .await;

@@ -1,4 +1,4 @@
-//! Publishing: once for a number whatever dies when, on time, frozen from then on, and as files.
+//! Publishing: each number once, even if the program dies at any moment; on time; unchanged from then on; and as files.
 
 use std::task::Poll;
 

@@ -226,7 +226,7 @@ async fn real_pages_and_feeds_are_valid() {
     assert_eq!(check_atom(&atom), "");
 }
 
-/// What the Nu HTML checker finds.
+/// The faults that the Nu HTML checker finds.
 fn check_html(files: &[PathBuf]) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/checker/lib");
     let pythons = std::fs::read_dir(&root).expect("the checker; tests/run installs it");

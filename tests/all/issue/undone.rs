@@ -121,7 +121,7 @@ async fn the_newest_issue_is_taken_back_while_nothing_builds_on_it() {
     assert_eq!(out(&house).await, 1);
 }
 
-/// An unsent post is not sent. If a reader suggested the story elsewhere, the edit holds it.
+/// An issue that is withdrawn before its posts are sent is posted nowhere.
 #[tokio::test]
 async fn an_issue_that_was_not_told_yet_is_told_nowhere() {
     let house = house().await;

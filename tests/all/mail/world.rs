@@ -161,7 +161,7 @@ impl MailWorld {
                 return sent;
             }
             if done == 0 {
-                // Nothing is due now, but the page is not complete: the caller continues.
+                // The other deliveries are queued for later: the caller continues.
                 let queued = mailings::count_queued(self.store.read()).await;
                 if queued.expect("a good database") > 0 {
                     return sent;

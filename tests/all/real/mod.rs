@@ -1,7 +1,7 @@
 //! The program against the real public-inbox, the real cgit and the real Synapse, on loopback. Nothing is missed and
 //! nothing is stored twice, also if the program is killed at any moment.
 //!
-//! Tests that need those servers have names that begin with `real_`; `tests/run` installs what they need.
+//! Tests that need those servers have names that begin with `real_`; `tests/run` installs those servers.
 
 mod bot;
 mod faulty;

@@ -121,11 +121,11 @@ fn one_process_polls_and_tells_and_others_read_beside_it() {
             .any(|name| name.ends_with(".part") || name.ends_with(".restoring")),
         "{names:?}"
     );
-    // At once after another process: each one's data stays.
+    // Two restores in the same second: each keeps the database that it replaced.
     check(&run(home, &["restore", name]), 0, &["is kept as"]);
     check(&run(home, &["restore", name]), 0, &["is kept as"]);
     check(&run(home, &["feeds"]), 0, &["list"]);
-    // Two processes that need not wait: the lock ended with its process.
+    // A new process need not wait: the lock ended with its process.
     Running::start(home).stop();
 }
 

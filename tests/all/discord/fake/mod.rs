@@ -58,7 +58,7 @@ pub(crate) struct State {
     limits: Limits,
     seen: Vec<Seen>,
     wrongs: Vec<String>,
-    /// People whose direct messages are closed to the bot.
+    /// People who closed their direct messages to the bot.
     closed: BTreeSet<String>,
     gateway: Gateway,
     asked: HashMap<String, Asked>,

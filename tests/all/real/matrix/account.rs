@@ -290,7 +290,7 @@ async fn real_matrix_a_running_bot_joins_answers_and_ends_when_it_is_logged_out(
     let said = std::fs::read_to_string(folder.join("log")).expect("a log");
     let status = status.unwrap_or_else(|| panic!("a bot that is logged out must end:\n{said}"));
     assert!(!status.success());
-    // A connection that is ending may still answer, because only this test sends it requests.
+    // A closing connection may still log DEBUG lines, because this test turns them on.
     let mut lines = said.trim_end().lines();
     let last = lines
         .rfind(|line| !line.contains(" DEBUG "))
