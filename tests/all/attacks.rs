@@ -226,7 +226,7 @@ async fn mails_within_mails_do_not_take_the_stack() {
 
 /// A sparse mail of 200 MB: the file system stores almost nothing of it.
 #[test]
-fn a_mail_that_is_too_large_is_passed_over_on_import_and_its_place_told() {
+fn import_skips_a_mail_that_is_too_large_and_reports_its_place() {
     use std::io::{Seek as _, SeekFrom, Write as _};
     let home = folder();
     configure(home.path(), 1, &[]);
@@ -281,7 +281,7 @@ fn run_blocked(home: &Path) -> (Child, std::io::PipeReader) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stop_takes_ten_seconds_at_the_most_though_nobody_reads_what_is_printed() {
+async fn a_stop_takes_at_most_ten_seconds_even_if_the_output_is_blocked() {
     let server = serve(vec![]).await;
     let home = folder();
     configure(home.path(), server.port(), &[]);

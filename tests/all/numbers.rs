@@ -227,7 +227,7 @@ async fn count(store: &Store, now: DateTime<Utc>) -> SeriesNumbers {
 }
 
 #[tokio::test]
-async fn numbers_agree_with_the_mails_they_come_from_whatever_their_order() {
+async fn numbers_agree_with_their_mails_in_any_order() {
     for seed in [3, 11] {
         let (mut scenario, made) = make(90, seed);
         let now = begin() + TimeDelta::days(470);
@@ -266,7 +266,7 @@ async fn numbers_agree_with_the_mails_they_come_from_whatever_their_order() {
 
 /// A hundred thousand stories of five years are counted fast. The database has only its usual indexes.
 #[tokio::test]
-#[expect(clippy::print_stdout, reason = "what was counted is to be seen")]
+#[expect(clippy::print_stdout, reason = "the counts are for people to see")]
 async fn a_hundred_thousand_stories_are_counted_soon() {
     let home = tempfile::tempdir().expect("a folder");
     let store = Store::open(&home.path().join("b.sqlite"))

@@ -233,7 +233,7 @@ fn archives_are_read_whole() {
 }
 
 #[test]
-fn an_mbox_tells_what_atom_leaves_out() {
+fn an_mbox_has_headers_that_atom_leaves_out() {
     let Some(corpus) = samples() else { return };
     let source = source("http://127.0.0.1:8791/bpf/", archive(None));
     let since = utc("2025-01-01T00:00:00Z");
@@ -402,7 +402,7 @@ fn commit_feeds_of_two_makers_are_read() {
 }
 
 #[test]
-fn lwn_tells_paid_from_free() {
+fn lwn_distinguishes_paid_and_free_articles() {
     let Some(corpus) = samples() else { return };
     let file = corpus.join("feeds/lwn-headlines.rdf");
     let page = first(&file, "https://lwn.net/headlines/rss", FeedKind::Lwn).expect("LWN's feed");
@@ -468,7 +468,7 @@ fn lwn_tells_paid_from_free() {
 }
 
 #[test]
-fn releases_and_videos_are_what_they_are() {
+fn releases_and_videos_have_their_kinds() {
     let Some(corpus) = samples() else { return };
     let table = [
         (
@@ -530,7 +530,7 @@ fn releases_and_videos_are_what_they_are() {
 }
 
 #[test]
-fn what_is_not_well_formed_is_an_error() {
+fn a_malformed_document_is_an_error() {
     let Some(corpus) = samples() else { return };
     let file = corpus.join("feeds/phoronix-excerpt.not-well-formed.rss");
     let read = first(&file, "https://www.phoronix.com/rss.php", articles());
@@ -539,7 +539,7 @@ fn what_is_not_well_formed_is_an_error() {
 
 /// Each filter of `tests/filters` has a Python function beside it that reads the same mails.
 #[test]
-fn filters_take_what_plain_python_takes() {
+fn filters_take_the_same_stories_as_plain_python() {
     let Some(samples) = samples() else {
         return;
     };

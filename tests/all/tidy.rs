@@ -538,7 +538,7 @@ fn every_room_keeps_to_its_own() {
 }
 
 #[test]
-fn every_file_says_what_it_is_for() {
+fn every_file_explains_its_purpose() {
     let problems: Vec<String> = sources()
         .into_iter()
         .filter(|source| {

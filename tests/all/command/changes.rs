@@ -327,7 +327,7 @@ async fn a_channel_gets_a_test_message_first_and_news_after() {
     assert_eq!(
         house.chat.room("300300300").len(),
         3,
-        "it is told after a restart, too"
+        "it is explained after a restart too"
     );
     house.ask(&boss(), "admin route remove more").await;
     house
@@ -383,7 +383,7 @@ async fn a_filter_of_a_channel_is_obeyed_and_explained() {
 }
 
 #[tokio::test]
-async fn what_is_muted_is_told_no_more() {
+async fn muted_stories_are_not_posted() {
     let mut house = House::new().await;
     house
         .post(&[mail("p1", 60, "[PATCH bpf-next] bpf: Do it", "")])
@@ -470,7 +470,7 @@ async fn what_is_muted_is_told_no_more() {
 }
 
 #[tokio::test]
-async fn a_story_is_taken_back_everywhere_and_never_told_again() {
+async fn a_story_is_retracted_everywhere_and_never_posted_again() {
     let mut house = House::new().await;
     house
         .post(&[
@@ -572,7 +572,7 @@ async fn the_answers_below_a_post_go_with_it() {
 }
 
 #[tokio::test]
-async fn a_story_that_is_still_owed_is_never_sent() {
+async fn a_retracted_story_that_is_still_queued_is_never_sent() {
     let mut house = House::new().await;
     let later = SendError::Later {
         after: std::time::Duration::from_secs(600),
@@ -592,7 +592,7 @@ async fn a_story_that_is_still_owed_is_never_sent() {
 }
 
 #[tokio::test]
-async fn an_addition_that_fits_the_file_no_more_is_left_out_and_told() {
+async fn an_addition_that_no_longer_fits_the_file_is_left_out_and_reported() {
     let house = House::new().await;
     house
         .ask(&boss(), "admin route add more room=300300300")

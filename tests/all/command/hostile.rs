@@ -62,7 +62,7 @@ fn words_of(content: &Content) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn no_text_breaks_a_command_or_comes_back_alive() {
+async fn no_text_breaks_a_command_or_is_active_in_an_answer() {
     let mut house = House::new().await;
     house
         .post(&[mail("p1", 60, "[PATCH bpf-next] bpf: Do it", "")])

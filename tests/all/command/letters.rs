@@ -12,7 +12,7 @@ use crate::deliver::platform::Answer;
 use crate::documents::mail;
 
 #[tokio::test]
-async fn maintainers_list_what_could_not_be_delivered_and_decide_it() {
+async fn maintainers_list_dead_letters_and_decide_about_them() {
     let mut house = House::new().await;
     let never = SendError::Never {
         scope: Scope::Delivery,

@@ -43,7 +43,7 @@ async fn busy() -> House {
 }
 
 #[tokio::test]
-async fn pull_requests_that_nobody_took_are_among_what_waits() {
+async fn pull_requests_that_nobody_merged_are_listed_as_waiting() {
     let mut house = busy().await;
     house
         .post(&[
@@ -272,7 +272,7 @@ async fn stories_are_searched() {
 }
 
 #[tokio::test]
-async fn the_status_tells_what_is_told_here_and_no_faults() {
+async fn the_status_shows_the_channels_here_and_no_faults() {
     let mut house = busy().await;
     let version = env!("CARGO_PKG_VERSION");
     let told = house
@@ -304,7 +304,7 @@ async fn the_status_tells_what_is_told_here_and_no_faults() {
 }
 
 #[tokio::test]
-async fn help_is_made_of_the_table() {
+async fn the_help_is_made_from_the_table() {
     let house = House::new().await;
     assert_snapshot!("help", house.ask(&reader(), "help").await);
     assert_snapshot!("help_maintainers", house.ask(&boss(), "admin help").await);
@@ -336,7 +336,7 @@ async fn help_is_made_of_the_table() {
 }
 
 #[tokio::test]
-async fn every_command_of_the_table_is_carried_out() {
+async fn every_command_of_the_table_has_an_answer() {
     let house = House::new().await;
     for spec in COMMANDS {
         let needed = spec.args.iter().filter(|arg| arg.is_required);
@@ -411,7 +411,7 @@ async fn pages_stay_as_they_were_while_stories_move() {
 }
 
 #[tokio::test]
-async fn what_is_begun_is_completed() {
+async fn a_started_word_is_completed() {
     let house = busy().await;
     let offered = house.offered(&reader(), Completes::Story, "are").await;
     assert!(

@@ -34,7 +34,7 @@ async fn a_good_file_is_in_effect_at_once() {
     assert_eq!(
         before.effective.config.channels.len(),
         3,
-        "what was under way goes on with what it knew"
+        "a poll in progress continues with its old configuration"
     );
     house
         .post(&[mail("p1", 60, "[PATCH bpf-next] bpf: Do it", "")])
@@ -49,7 +49,7 @@ async fn a_good_file_is_in_effect_at_once() {
 }
 
 #[tokio::test]
-async fn what_a_poll_brings_that_began_before_is_told_by_the_channels_of_now() {
+async fn news_of_a_poll_that_began_before_goes_to_the_present_channels() {
     let house = House::new().await;
     let before = house.live.now();
     change(
@@ -73,7 +73,7 @@ async fn what_a_poll_brings_that_began_before_is_told_by_the_channels_of_now() {
 }
 
 #[tokio::test]
-async fn a_bad_file_is_refused_whole_and_told() {
+async fn a_bad_file_is_refused_as_a_whole_and_reported() {
     let mut house = House::new().await;
     change(&house, "name = \"news\"", "name = \"renamed\"");
     change(

@@ -187,7 +187,7 @@ async fn send(world: &World, chat: &Chat) {
 }
 
 #[tokio::test]
-async fn after_a_restore_nobody_is_told_again() {
+async fn after_a_restore_nobody_gets_news_twice() {
     let chat = Chat::new();
     let mut world = list(&chat).await;
     chat.by_clock(&world.ingest.clock);

@@ -40,7 +40,7 @@ async fn the_younger_post_of_two_that_became_one_is_taken_away() {
 
 /// A story separates again: a removed post is sent anew, and a post that still stands is edited.
 #[tokio::test]
-async fn a_post_whose_story_is_its_own_again_stands_again() {
+async fn a_post_is_restored_when_its_story_separates_again() {
     for removal in ["done", "owed"] {
         let chat = Chat::new();
         let mut world = list(&chat).await;

@@ -60,7 +60,7 @@ fn refused() -> SendError {
 }
 
 #[tokio::test]
-async fn one_that_fails_for_ever_is_set_aside_named_and_tried_again() {
+async fn a_delivery_that_always_fails_is_set_aside_named_and_retried() {
     for error in [
         unknown(),
         failed(Scope::Channel),
@@ -130,7 +130,7 @@ async fn one_that_fails_for_ever_is_set_aside_named_and_tried_again() {
 }
 
 #[tokio::test]
-async fn what_is_dropped_is_not_told_and_numbers_are_those_of_letters() {
+async fn a_dropped_letter_is_not_sent_and_numbers_are_those_of_letters() {
     let chat = Chat::new();
     let mut world = house(&chat).await;
     put_mails(&world, &bad_and_good());
@@ -168,7 +168,7 @@ async fn what_is_dropped_is_not_told_and_numbers_are_those_of_letters() {
 
 /// Several requests that always fail are no outage if later ones succeed.
 #[tokio::test]
-async fn several_that_fail_for_ever_are_set_aside_too() {
+async fn several_deliveries_that_always_fail_are_set_aside_too() {
     let chat = Chat::new();
     let mut world = house(&chat).await;
     let mut mails = bad_and_good().to_vec();
@@ -202,7 +202,7 @@ async fn several_that_fail_for_ever_are_set_aside_too() {
 
 /// The retry posts the present text of the post, once.
 #[tokio::test]
-async fn a_letter_that_is_tried_again_says_what_is_true_by_then() {
+async fn a_retried_letter_has_the_present_text() {
     for error in [unknown(), failed(Scope::Channel)] {
         let chat = Chat::new();
         let mut world = house(&chat).await;
@@ -233,7 +233,7 @@ async fn a_letter_that_is_tried_again_says_what_is_true_by_then() {
 
 /// If nothing succeeds, maintainers get one notice, and another one when the outage is over.
 #[tokio::test]
-async fn a_channel_that_takes_nothing_is_told_of_and_loses_nothing() {
+async fn a_channel_that_refuses_everything_is_reported_and_loses_nothing() {
     let chat = Chat::new();
     let mut world = house(&chat).await;
     put_mails(&world, &bad_and_good());
@@ -449,7 +449,7 @@ async fn a_change_and_a_post_that_are_refused_pause_the_channel() {
 
 /// If the platform reports a change, a refused delivery is retried at once instead of after six hours.
 #[tokio::test]
-async fn a_channel_that_was_mended_is_tried_at_once() {
+async fn a_repaired_channel_is_tried_at_once() {
     let chat = Chat::new();
     let mut world = house(&chat).await;
     put_mails(&world, &bad_and_good());
@@ -502,7 +502,7 @@ async fn a_channel_that_was_mended_is_tried_at_once() {
 
 /// Another room replaced this one: its queued deliveries are set aside, and one notice names both rooms.
 #[tokio::test]
-async fn what_was_owed_to_a_room_that_was_replaced_is_set_aside() {
+async fn deliveries_to_a_replaced_room_are_set_aside() {
     let chat = Chat::new();
     let mut world = house(&chat).await;
     put_mails(&world, &bad_and_good());
@@ -544,7 +544,7 @@ async fn what_was_owed_to_a_room_that_was_replaced_is_set_aside() {
 
 /// A message that is lost is named with its link. If very many are lost, only the list shows all of them.
 #[tokio::test]
-async fn what_is_lost_is_named_with_its_link_and_no_flood_comes_of_it() {
+async fn lost_messages_are_named_with_their_links_without_a_flood() {
     let chat = Chat::new();
     let mut world = World::new(&[feed("blog", "/blog.rss")]).await;
     world

@@ -102,7 +102,7 @@ async fn each_milestone_is_one_message_by_its_own_way() {
 }
 
 #[tokio::test]
-async fn without_a_wish_there_are_edits_alone() {
+async fn without_the_setting_there_are_only_edits() {
     let chat = Chat::new();
     let (mut world, mut mails) = posted(&chat, MilestoneWays::usual(MilestoneWay::Edit)).await;
     let nack = answer_mail("n", minutes(&world), &mails[0], "NACK.");
@@ -112,7 +112,7 @@ async fn without_a_wish_there_are_edits_alone() {
 
 /// A message that was not sent yet includes the milestone itself.
 #[tokio::test]
-async fn what_the_first_message_shows_is_not_said_again() {
+async fn steps_in_the_first_message_are_not_announced_again() {
     let chat = Chat::new();
     let mut world = list(&chat).await;
     let reply = MilestoneWays::usual(MilestoneWay::Reply);

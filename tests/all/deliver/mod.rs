@@ -102,11 +102,15 @@ async fn a_deleted_post_is_left_alone() {
         delivery_loop.pass().await.expect("a pass");
         assert_eq!(chat.bpf(), [""; 0]);
     }
-    assert_eq!(chat.edits_tried(), 1, "the first one told that it is gone");
+    assert_eq!(
+        chat.edits_tried(),
+        1,
+        "the first request reported that it is gone"
+    );
 }
 
 #[tokio::test]
-async fn a_channel_that_waits_holds_no_other_and_is_no_attempt() {
+async fn a_waiting_channel_blocks_no_other_and_counts_no_attempt() {
     let chat = Chat::new();
     let mut world = World::new(&[feed("blog", "/blog.rss")]).await;
     world
@@ -172,7 +176,7 @@ async fn a_channel_that_refuses_is_paused_and_maintainers_hear_of_it_once() {
 }
 
 #[tokio::test]
-async fn what_is_over_the_cap_waits_for_a_list() {
+async fn stories_over_the_cap_wait_for_a_list() {
     let chat = Chat::new();
     let mut world = World::new(&[feed("blog", "/blog.rss")]).await;
     world
@@ -235,7 +239,7 @@ async fn an_outage_loses_nothing() {
 
 /// An attempt that was delayed leaves no edit with an outdated text.
 #[tokio::test]
-async fn what_was_put_off_says_what_is_true_when_it_comes() {
+async fn a_delayed_delivery_has_the_present_text() {
     let chat = Chat::new();
     let mut world = list(&chat).await;
     let mut mails = vec![mail("p1", 62, "[PATCH bpf-next] bpf: Do it", "")];

@@ -84,7 +84,7 @@ async fn landed(chat: &Chat, ways: MilestoneWays) -> World {
 }
 
 #[tokio::test]
-async fn a_release_that_comes_names_itself_in_the_posts_that_it_is_the_first_to_have() {
+async fn a_new_release_is_named_in_the_posts_of_its_stories() {
     let chat = Chat::new();
     let kinds = [MilestoneKind::Mainline, MilestoneKind::Released];
     let ways = MilestoneWays::all(&kinds, MilestoneWay::Reply);

@@ -167,7 +167,7 @@ async fn a_channel_that_cannot_be_looked_through_is_sent_nothing() {
 }
 
 #[tokio::test]
-async fn what_a_list_named_is_not_told_again() {
+async fn stories_in_a_list_are_not_posted_again_after_a_restore() {
     let chat = Chat::new();
     let mut world = World::new(&[feed("blog", "/blog.rss")]).await;
     world
@@ -203,7 +203,7 @@ async fn what_a_list_named_is_not_told_again() {
     for list in &lists {
         assert!(
             chat.lists().contains(list),
-            "a list keeps what it names: {list:?}"
+            "a list keeps its stories: {list:?}"
         );
     }
 }
@@ -269,7 +269,7 @@ async fn random_run(seed: u64) -> Result<usize, String> {
 }
 
 #[tokio::test]
-async fn whenever_it_is_put_back_each_story_stands_once_and_as_it_is() {
+async fn after_any_restore_each_story_has_one_message_in_its_final_state() {
     let seeds = if crate::real::is_long() { 200 } else { 25 };
     let mut told = 0;
     for seed in 0..seeds {

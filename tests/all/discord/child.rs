@@ -165,7 +165,7 @@ async fn run_posts_answers_and_stops_and_no_socket_leaves_the_machine() {
         peers.extend(program.peers());
         assert!(
             begun.elapsed() < LONG,
-            "nothing is told: {}",
+            "nothing is posted: {}",
             program.said()
         );
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -205,7 +205,7 @@ async fn run_posts_answers_and_stops_and_no_socket_leaves_the_machine() {
     let answers = fake.answers(&token, 1, LONG).await;
     assert_eq!(
         answers[0].body["data"]["flags"], 64,
-        "a reader may not, and is told so alone: {:?}",
+        "a reader is refused in private: {:?}",
         answers[0].body
     );
     peers.extend(program.peers());

@@ -44,7 +44,7 @@ fn hostile() -> Vec<String> {
 }
 
 #[test]
-fn whatever_it_says_a_body_is_within_the_limits() {
+fn a_body_with_any_text_is_within_the_limits() {
     let texts = hostile();
     for (number, text) in texts.iter().enumerate() {
         let of = |link: Option<&str>| Line {
@@ -118,7 +118,7 @@ fn whatever_it_says_a_body_is_within_the_limits() {
 }
 
 #[test]
-fn the_commands_are_as_discord_takes_them() {
+fn the_commands_have_discords_form() {
     let commands = registered();
     assert_eq!(wrongs_in_request(COMMANDS, "put", &commands), [""; 0]);
     let names: Vec<&str> = commands

@@ -30,7 +30,7 @@ fn told(stage: &Stage, room: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn whatever_becomes_of_an_answer_there_is_one_message() {
+async fn any_fault_of_an_answer_leaves_one_message() {
     let faults = [
         Fault::Before(500, "oops"),
         Fault::Before(503, ""),
@@ -108,7 +108,7 @@ async fn a_nonce_that_discord_forgot_is_no_reason_for_a_second_message() {
 
 /// Proves that the two tests above can fail: without the look, a forgotten nonce makes a double.
 #[tokio::test]
-async fn the_fake_makes_doubles_of_what_it_forgot() {
+async fn the_fake_makes_doubles_if_it_forgot_the_nonce() {
     let fake = Fake::start(&rooms()).await;
     fake.remember_nonces_for(Duration::ZERO);
     let discord = discord(&fake);
@@ -142,7 +142,7 @@ async fn a_story_is_one_message_that_is_edited() {
 }
 
 #[tokio::test]
-async fn a_storm_of_limits_stays_bounded_and_nobody_comes_early() {
+async fn many_limits_stay_bounded_and_no_request_is_early() {
     let mut stage = Stage::new(&rooms(), vec![channel(ROOM)]).await;
     for number in 0..10 {
         stage
@@ -197,7 +197,7 @@ async fn a_limit_of_the_whole_bot_stops_all_channels() {
 }
 
 #[tokio::test]
-async fn a_refused_channel_is_paused_and_told_of_once_while_others_go_on() {
+async fn a_refused_channel_is_paused_with_one_notice_while_others_continue() {
     let mut ops = channel(OPS);
     ops.maintainers = true;
     let closed = Room::text(OTHER).without(Right::View);
@@ -320,7 +320,7 @@ async fn a_deleted_message_is_left_alone() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_no_reason_to_give_up() {
+async fn an_unreachable_server_is_no_reason_to_give_up() {
     let discord = super::with_token("http://127.0.0.1:1".to_owned(), super::fake::TOKEN);
     let error = discord.deliver(&send(ROOM, "k1", line("m", "One"))).await;
     assert!(matches!(error, Err(SendError::Later { .. })), "{error:?}");

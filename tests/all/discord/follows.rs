@@ -189,7 +189,7 @@ impl Followed {
 }
 
 #[tokio::test]
-async fn people_get_what_they_follow_the_way_they_chose() {
+async fn people_get_followed_news_in_the_way_they_chose() {
     let mut followed = Followed::new().await;
     followed.stage.world.advance(TimeDelta::minutes(15));
     followed.pass().await;

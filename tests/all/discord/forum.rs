@@ -73,7 +73,7 @@ async fn a_post_carries_its_storys_name_and_tags_and_they_follow() {
 }
 
 #[tokio::test]
-async fn an_archived_post_is_opened_for_what_is_new() {
+async fn an_archived_post_is_opened_for_news() {
     let fake = Fake::start(&[forum()]).await;
     let discord = discord(&fake);
     let first = send(FORUM, "k1", story("m", "bpf: Do it", "posted", Tone::New));
@@ -106,7 +106,7 @@ async fn an_archived_post_is_opened_for_what_is_new() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_makes_no_second_post_and_anothers_is_not_taken_for_it() {
+async fn a_lost_answer_makes_no_second_post_and_posts_of_others_are_ignored() {
     let fake = Fake::start(&[forum()]).await;
     for fault in [
         Fault::After(502, ""),
@@ -135,7 +135,7 @@ async fn a_lost_answer_makes_no_second_post_and_anothers_is_not_taken_for_it() {
 }
 
 #[tokio::test]
-async fn a_forum_that_wants_a_tag_and_has_none_that_fits_is_told_once_with_the_remedy() {
+async fn a_forum_that_needs_a_tag_without_a_fitting_one_is_reported_once_with_advice() {
     let mut wanting = Room::forum(FORUM, &["Questions"]);
     wanting.wants_tag = true;
     let mut ops = channel(OPS);
@@ -243,7 +243,7 @@ async fn a_limit_on_renaming_waits_for_the_one_post() {
 }
 
 #[tokio::test]
-async fn what_belongs_to_a_forums_post_goes_into_it() {
+async fn replies_and_milestones_go_into_the_forums_post() {
     let fake = Fake::start(&[forum()]).await;
     let discord = discord(&fake);
     let first = send(FORUM, "k1", story("m", "bpf: Do it", "posted", Tone::New));

@@ -276,7 +276,7 @@ async fn a_lost_connection_is_taken_up_again_and_nothing_is_missed() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_lost_is_begun_anew() {
+async fn a_lost_session_is_replaced_by_a_new_one() {
     let (fake, bot) = start().await;
     tokio::time::sleep(Duration::from_secs(5)).await;
     fake.tell(Tell::Invalid(false));
@@ -388,7 +388,7 @@ async fn a_gateway_out_of_reach_is_tried_again_while_posting_goes_on() {
 }
 
 #[tokio::test]
-async fn where_the_gateway_is_must_be_told_by_the_api() {
+async fn only_the_api_may_name_the_gateway() {
     // Every source of an address fails: the bot connects to nothing, and in particular not to Discord itself.
     let fake = Fake::start(&[Room::text(ROOM)]).await;
     for _ in 0..10 {
@@ -413,7 +413,7 @@ async fn where_the_gateway_is_must_be_told_by_the_api() {
 
 /// A gateway that sends a lost session to another address gets no token there: the bot starts a new session.
 #[tokio::test]
-async fn a_session_is_not_taken_up_where_no_gateway_may_be() {
+async fn a_session_is_not_resumed_at_a_forbidden_address() {
     let fake = Fake::start(&[Room::text(ROOM)]).await;
     fake.resume_at("ws://192.0.2.1:9");
     let bot = Bot::start(&fake);

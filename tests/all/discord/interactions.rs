@@ -40,7 +40,7 @@ fn buttons(message: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_command_is_answered_to_whom_it_is_for() {
+async fn a_command_is_answered_to_the_right_people() {
     let (fake, bot) = start().await;
     let mut asked = ann();
     asked.roles = vec!["300001".to_owned(), "300002".to_owned()];
@@ -118,7 +118,7 @@ async fn a_command_is_answered_to_whom_it_is_for() {
 }
 
 #[tokio::test]
-async fn a_slow_answer_is_put_off_in_time_and_given_later() {
+async fn a_slow_answer_is_deferred_in_time_and_sent_later() {
     let (fake, bot) = start().await;
     set(&bot.handler.takes, Duration::from_millis(4000));
     let reader = fake.give(&ann(), ROOM, &["bpfnews", "latest"], &[]).await;
@@ -186,7 +186,7 @@ async fn a_command_that_fails_or_has_no_answer_leaves_nobody_waiting() {
 }
 
 #[tokio::test]
-async fn what_is_typed_is_completed_in_time_and_within_the_limits() {
+async fn typed_text_is_completed_in_time_and_within_the_limits() {
     let (fake, bot) = start().await;
     let choice = |shown: &str, value: &str| Choice {
         shown: shown.to_owned(),
@@ -245,7 +245,7 @@ async fn what_is_typed_is_completed_in_time_and_within_the_limits() {
 }
 
 #[tokio::test]
-async fn pages_are_turned_by_who_asked_and_after_a_restart_too() {
+async fn the_person_who_asked_turns_pages_also_after_a_restart() {
     let (fake, bot) = start().await;
     set(&bot.handler.pages, 3);
     let asked = fake

@@ -266,7 +266,7 @@ impl Stage {
             }
         };
         let ended = tokio::time::timeout(within, all).await;
-        ended.expect("all that is owed is told in time");
+        ended.expect("all queued posts are sent in time");
     }
 
     /// The titles of patches in a room.

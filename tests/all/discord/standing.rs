@@ -9,7 +9,7 @@ use super::fake::{Fake, Right, Room};
 use super::{FORUM, OTHER, ROOM, discord, line, send};
 
 #[tokio::test]
-async fn all_that_stands_is_found_with_what_lists_name() {
+async fn all_messages_are_found_with_the_stories_in_lists() {
     let rooms = [Room::text(ROOM), Room::text(OTHER), Room::forum(FORUM, &[])];
     let fake = Fake::start(&rooms).await;
     fake.limit_messages(1000, std::time::Duration::from_secs(1));

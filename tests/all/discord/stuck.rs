@@ -263,7 +263,7 @@ async fn a_forum_thread_that_cannot_be_looked_at_holds_nobody_up() {
 /// The kind of a forum cannot be read: nothing can be posted there. That is an outage of the channel, and loses
 /// nothing.
 #[tokio::test]
-async fn a_forum_that_cannot_be_read_loses_nothing_and_is_told_of() {
+async fn a_forum_that_cannot_be_read_loses_nothing_and_is_reported() {
     let forum = Room::forum(FORUM, &["Posted"]);
     let mut stage = Stage::new(
         &[forum, Room::text(ROOM), Room::text(OPS)],

@@ -267,7 +267,7 @@ fn a_log_that_times_out_for_good_is_passed_by_hash() {
 }
 
 #[test]
-fn a_log_that_ignores_its_range_does_not_run_for_ever() {
+fn a_log_that_ignores_its_range_ends() {
     let mut world = World::new(false);
     world.repository.push(300);
     let ignores = |request: &Request, answer: Fetched| {

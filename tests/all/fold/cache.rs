@@ -147,7 +147,7 @@ async fn refolded(store: &FoldStore) -> Vec<Story> {
 }
 
 #[tokio::test]
-async fn kept_clusters_give_the_stories_that_a_refold_gives() {
+async fn cached_clusters_give_the_same_stories_as_a_refold() {
     let mut order = laid();
     let mut random = fastrand::Rng::with_seed(11);
     let mut wanted: Option<Vec<Story>> = None;

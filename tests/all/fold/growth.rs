@@ -54,7 +54,7 @@ fn no_transaction_grows_faster_than_its_input() {
 
 /// The fold uses the earlier reading of a text, and does not read it again.
 #[tokio::test]
-async fn the_fold_believes_what_was_read_before() {
+async fn the_fold_uses_the_earlier_reading() {
     let store = FoldStore::new().await;
     let (mails, articles) = linking(1, 2);
     let mut other = articles[0].clone();

@@ -198,7 +198,7 @@ async fn a_mention_that_went_away_is_forgotten() {
     items[1].0.detail = Detail::Whole;
     items[1].0.text = "Nothing was broken.".to_owned();
     store.take(&items[1..]).await;
-    assert_eq!(fixed().await, 0, "the other story is told anew");
+    assert_eq!(fixed().await, 0, "the other story is posted as a new one");
     let before = store.all().await;
     let numbers = items::all_numbers(store.store.read()).await;
     let numbers = numbers.expect("numbers");

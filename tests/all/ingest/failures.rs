@@ -59,7 +59,7 @@ async fn check_failure(acts: Vec<Act>, words: &str) {
 }
 
 #[tokio::test]
-async fn an_unchanged_document_is_well_and_costs_nothing() {
+async fn an_unchanged_document_is_fine_and_costs_nothing() {
     let mut world = World::new(&[feed("blog", "/blog.rss")]).await;
     let document = rss(&articles("Two One"));
     world.put_answer("/blog.rss", answer("200 OK", &["ETag: \"v1\""], document));
@@ -148,7 +148,7 @@ async fn back_off_doubles_up_to_a_day_and_ends_by_itself() {
     world.poll_when_due("blog").await;
     let row = world.row("blog").await;
     let pause = world.check_failed(&row, "backing_off", 1, "502");
-    assert!(within(pause, GAP_S), "the back-off began anew: {pause}");
+    assert!(within(pause, GAP_S), "the back-off started again: {pause}");
 }
 
 #[tokio::test]
@@ -265,7 +265,7 @@ async fn a_full_feed_that_is_empty_now_fails_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_gone_is_asked_for_once_a_week() {
+async fn a_feed_that_is_gone_is_polled_once_a_week() {
     let mut world = blog().await;
     world.put_answer("/blog.rss", answer("410 Gone", &[], WALL));
     world.poll_when_due("blog").await;
@@ -299,7 +299,7 @@ async fn a_host_that_is_not_there_is_charged_to_its_feed_alone() {
 }
 
 #[tokio::test]
-async fn a_404_of_an_archive_may_mean_none_and_may_mean_lost() {
+async fn a_404_of_an_archive_means_empty_or_lost() {
     let mut world = World::new(&[search("bpf", "/bpf/"), archive("net", "/net/")]).await;
     let none = "<html><head><title>s:bpf - search results</title></head><body>No results found</body></html>";
     world.put_folder("/bpf/", move |_| answer("404 Not Found", &[], none));
@@ -318,7 +318,7 @@ async fn a_404_of_an_archive_may_mean_none_and_may_mean_lost() {
 }
 
 #[tokio::test]
-async fn an_archive_that_had_mails_and_says_none_fails() {
+async fn an_archive_that_had_mails_and_shows_none_fails() {
     let mut world = World::new(&[archive("bpf", "/bpf/")]).await;
     let mails = [crate::documents::mail("1", -5, "hello", "")];
     world.put_folder("/bpf/", move |path| public_inbox("/bpf/", &mails, 5, path));

@@ -20,7 +20,7 @@ fn flood(world: &World, name: &str, count: usize) -> Vec<Article> {
 }
 
 #[tokio::test]
-async fn one_poll_of_a_plain_feed_brings_so_much_and_the_rest_is_a_gap() {
+async fn a_poll_of_a_plain_feed_is_bounded_and_the_rest_is_a_gap() {
     let mut world = World::new(&[feed("blog", "/blog.rss")]).await;
     world
         .restart(|config| {
@@ -71,7 +71,7 @@ async fn one_poll_of_a_plain_feed_brings_so_much_and_the_rest_is_a_gap() {
 }
 
 #[tokio::test]
-async fn what_a_new_feed_shows_is_remembered_whole() {
+async fn all_entries_of_a_new_feed_are_stored() {
     let mut world = World::new(&[feed("blog", "/blog.rss")]).await;
     world.put("/blog.rss", rss(&flood(&world, "old", 500)));
     world.poll().await;

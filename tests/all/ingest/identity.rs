@@ -141,7 +141,7 @@ async fn two_feeds_that_word_an_article_differently_do_not_fight_over_it() {
         assert_eq!(
             world.titles("blog").await,
             ["A"],
-            "who told it first words it"
+            "the first feed's title is kept"
         );
         world.poll_when_due("blog").await;
     }
@@ -183,7 +183,7 @@ async fn bare_guids_of_two_sites_do_not_collide() {
 }
 
 #[tokio::test]
-async fn what_an_entry_says_now_is_what_its_item_says() {
+async fn an_item_has_the_present_text_of_its_entry() {
     let mut world = World::new(&[feed("blog", "/blog.rss")]).await;
     world.put("/blog.rss", rss(&articles("B A")));
     world.poll().await;
@@ -242,7 +242,7 @@ async fn a_paid_article_that_becomes_free_is_the_same_article() {
 }
 
 #[tokio::test]
-async fn a_permanent_redirect_is_followed_for_good_once_it_proved_good() {
+async fn a_permanent_redirect_is_stored_after_it_proved_good() {
     let mut world = World::new(&[feed("blog", "/blog.rss")]).await;
     // Bare numbers identify an article only within their site. After a move they must not make new articles.
     let numbered = |titles: &str| -> Vec<Article> {
@@ -378,7 +378,7 @@ async fn a_new_guid_and_another_feed_with_the_link_are_still_one_article() {
 }
 
 #[tokio::test]
-async fn entries_that_share_a_link_are_told_apart_by_their_guids_and_that_is_remembered() {
+async fn entries_with_one_link_are_distinguished_by_guids_from_then_on() {
     for link in ["https://blog.example/", "https://blog.example/changes"] {
         let mut world = World::new(&[feed("blog", "/blog.rss")]).await;
         let shown = |titles: &str| -> Vec<Article> {

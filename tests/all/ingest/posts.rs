@@ -87,7 +87,7 @@ async fn a_series_in_parts_is_one_post_when_it_is_whole() {
 }
 
 #[tokio::test]
-async fn a_series_that_stays_in_parts_is_told_after_the_hold() {
+async fn an_incomplete_series_is_posted_after_the_hold() {
     let mut world = list().await;
     show(&world, &[part(2, 63)]);
     world.poll().await;
@@ -116,7 +116,7 @@ async fn a_series_without_cover_is_one_post() {
 }
 
 #[tokio::test]
-async fn answers_and_the_next_revision_are_told_by_the_same_post() {
+async fn answers_and_the_next_revision_edit_the_same_post() {
     let mut world = list().await;
     let mut mails = vec![cover(62), part(1, 63), part(2, 64)];
     mails.push(mail("r1", 65, "Re: [PATCH bpf-next 1/2] part 1", "p1"));
@@ -204,7 +204,7 @@ const HARMFUL: &str = "\u{0}\u{7}\u{8}\u{b}\u{1b}\u{7f}\u{85}\u{9b}\u{9d}\u{ad}\
     \u{2028}\u{2029}\u{202a}\u{202e}\u{2060}\u{2066}\u{2069}\u{feff}\u{fff9}\u{fffb}\u{e0001}\u{e0041}";
 
 #[test]
-fn text_that_acts_is_harmless_in_a_post() {
+fn control_characters_are_harmless_in_a_post() {
     for kind in [
         "series", "commit", "pull", "thread", "article", "release", "video",
     ] {

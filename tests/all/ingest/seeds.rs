@@ -43,7 +43,7 @@ async fn a_first_poll_remembers_all_and_shows_its_newest() {
 }
 
 #[tokio::test]
-async fn a_feed_that_was_empty_tells_its_first_item() {
+async fn an_empty_feeds_first_item_is_posted() {
     let mut world = World::new(&[feed("blog", "/blog.rss")]).await;
     world.put("/blog.rss", rss(&[]));
     world.poll().await;
@@ -57,7 +57,7 @@ async fn a_feed_that_was_empty_tells_its_first_item() {
 }
 
 #[tokio::test]
-async fn a_list_that_was_empty_tells_its_first_mails() {
+async fn an_empty_lists_first_mails_are_posted() {
     for list in [archive("bpf", "/bpf/"), search("bpf", "/bpf/")] {
         let mut world = World::new(&[list]).await;
         world.put_folder("/bpf/", |_| {
@@ -121,7 +121,7 @@ async fn a_tree_of_two_paths_shows_one_sample() {
 }
 
 #[tokio::test]
-async fn a_path_that_is_added_later_is_remembered_and_not_told() {
+async fn a_path_that_is_added_later_is_stored_and_not_posted() {
     let mut world = World::new(&[tree("linux", "/linux/", &["net/bpf"])]).await;
     let line: Vec<_> = (95..=100).rev().map(commit).collect();
     world.put("/linux/atom/net/bpf?h=master", commits_atom(&line[..3]));
@@ -143,7 +143,7 @@ async fn a_path_that_is_added_later_is_remembered_and_not_told() {
 }
 
 #[tokio::test]
-async fn an_old_entry_that_slides_back_in_is_not_told() {
+async fn an_old_entry_that_slides_back_in_is_not_posted() {
     let mut world = World::new(&[feed("blog", "/blog.rss")]).await;
     let all = articles("F E D C B A");
     world.put("/blog.rss", rss(&all[..4]));
@@ -174,7 +174,7 @@ async fn an_old_entry_that_slides_back_in_is_not_told() {
 }
 
 #[tokio::test]
-async fn a_feed_that_is_configured_anew_goes_on_where_it_stood() {
+async fn a_feed_that_is_configured_again_continues_from_its_cursor() {
     let mut world = World::new(&[feed("blog", "/blog.rss"), archive("bpf", "/bpf/")]).await;
     world.put("/blog.rss", rss(&articles("B A")));
     let mails = [mail("1", -5, "hello", "")];
@@ -194,5 +194,5 @@ async fn a_feed_that_is_configured_anew_goes_on_where_it_stood() {
     world.put("/blog.rss", rss(&articles("D C B A")));
     world.poll().await;
     world.check_ok("blog").await;
-    assert_eq!(world.tell().await.len(), 2, "what came meanwhile is news");
+    assert_eq!(world.tell().await.len(), 2, "news from that time is posted");
 }

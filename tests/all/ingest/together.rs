@@ -105,7 +105,7 @@ async fn alter(world: &World, statement: &'static str) {
 }
 
 #[tokio::test]
-async fn a_poll_ends_with_what_its_last_page_brought_or_not_at_all() {
+async fn a_poll_ends_with_its_last_page_or_not_at_all() {
     let mut world = World::new(&[feed("a", "/a.rss")]).await;
     world.put("/a.rss", rss(&articles("A")));
     world.poll().await;
@@ -200,7 +200,7 @@ async fn parts_that_come_together_over_several_lists_are_one_post() {
 }
 
 #[tokio::test]
-async fn an_answer_to_what_only_a_new_feed_shows_opens_nothing() {
+async fn an_answer_to_history_of_a_new_feed_opens_no_post() {
     let lists = [
         archive("x", "/x/"),
         archive("y", "/y/"),

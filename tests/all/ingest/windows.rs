@@ -34,7 +34,7 @@ async fn an_overflowing_feed_records_a_gap() {
         assert_eq!(
             world.tell().await.len(),
             3,
-            "what is shown is told all the same"
+            "shown entries are posted all the same"
         );
         // A window that overlaps leaves no gap.
         world.put("/blog.rss", rss(&shown("H G F", &world)));
@@ -63,12 +63,12 @@ async fn an_archive_is_climbed_until_it_overlaps() {
     }
     world.check_ok("bpf").await;
     let told = world.tell().await;
-    assert_eq!(told.len(), 60, "each told once");
+    assert_eq!(told.len(), 60, "each is posted once");
     assert!(world.gaps("bpf").await.is_empty());
 }
 
 #[tokio::test]
-async fn a_climb_over_what_is_known_goes_on_where_the_poll_before_it_stopped() {
+async fn a_climb_over_known_mails_continues_from_the_last_poll() {
     let mut world = World::new(&[archive("bpf", "/bpf/")]).await;
     serve_mails(&world, 8);
     world.poll().await;
@@ -200,7 +200,7 @@ async fn a_branch_that_was_rebased_is_no_news() {
     world.poll_when_due("linux").await;
     world.check_ok("linux").await;
     let told = world.tell().await;
-    assert!(told.len() <= 6, "those that were here are twins: {told:?}");
+    assert!(told.len() <= 6, "the stored ones are twins: {told:?}");
     assert!(
         !told
             .iter()
@@ -253,7 +253,7 @@ async fn a_walk_by_hash_is_resumed_and_not_stopped_by_another_trees_commits() {
 }
 
 #[tokio::test]
-async fn a_backfill_does_not_swallow_what_no_poll_has_told() {
+async fn a_backfill_does_not_hide_news_before_a_poll() {
     let mut world = World::new(&[archive("bpf", "/bpf/")]).await;
     let serve = |world: &World, last: i64| {
         let mails: Vec<_> = (-9..=last)

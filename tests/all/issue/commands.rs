@@ -98,7 +98,7 @@ fn issues_are_drafted_backfilled_shown_and_published() {
         "{listed}"
     );
     let shown = well(folder, &["issue", "show", "1"]);
-    assert_eq!(shown, draft, "it is what the draft was");
+    assert_eq!(shown, draft, "the issue equals the draft");
     let quiet = well(folder, &["issue", "show", "2"]);
     assert!(
         quiet.contains("It was a quiet time")
@@ -260,7 +260,7 @@ async fn the_demo_shows_its_pages_until_it_is_stopped() {
         let url = line.strip_prefix("The pages are at ")?;
         Some(url.split(' ').next().unwrap_or_default().to_owned())
     });
-    let url = told.expect("it tells where they are");
+    let url = told.expect("it prints the address");
     let (status, page) = get(&url).await;
     assert_eq!(status, 200);
     let issue = page.split("href=\"/issues/").nth(1).expect("an issue");

@@ -124,7 +124,7 @@ fn has(ours: &str, pick: &Pick, picks: &[Pick]) -> bool {
 }
 
 #[tokio::test]
-async fn the_issue_has_what_a_person_picked() {
+async fn the_issue_has_the_lines_that_a_person_picked() {
     let picks = corpus().map(|corpus| corpus.join("newsletters/picks.jsonl"));
     let Some(picks) = picks.filter(|file| file.exists()) else {
         say("left out: no newsletters (BPFNEWS_CORPUS, or ../shared/corpus)");
@@ -178,7 +178,7 @@ async fn the_issue_has_what_a_person_picked() {
     assert!(held.iter().any(|pick| !has(&without, pick, &picks)));
 }
 
-#[expect(clippy::print_stderr, reason = "what was counted is to be seen")]
+#[expect(clippy::print_stderr, reason = "the counts are for people to see")]
 fn say(what: &str) {
     eprintln!("{what}");
 }

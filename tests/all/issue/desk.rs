@@ -759,7 +759,7 @@ async fn forms_of_others_change_nothing_and_a_lost_right_ends_the_session() {
 }
 
 #[tokio::test]
-async fn hostile_text_is_text_on_the_desk_and_on_what_comes_of_it() {
+async fn hostile_text_is_text_on_the_desk_and_in_the_issue() {
     let (house, pages) = house().await;
     let desk = Browser::enter(&house, &pages, &ed()).await;
     let evil = format!(
@@ -830,7 +830,7 @@ async fn hostile_text_is_text_on_the_desk_and_on_what_comes_of_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_two_at_the_same_moment_one_is_asked_and_all_words_stay() {
+async fn of_two_simultaneous_edits_one_asks_and_no_word_is_lost() {
     let (house, pages) = house().await;
     let (one, other) = (
         Browser::enter(&house, &pages, &ed()).await,

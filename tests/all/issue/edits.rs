@@ -231,7 +231,7 @@ fn an_issue_is_finished_by_the_command_line_alone() {
 
 /// At any moment of a kill, a confirmed edit is stored. An edit without confirmation is stored whole or not at all.
 #[test]
-#[expect(clippy::print_stdout, reason = "what was counted is to be seen")]
+#[expect(clippy::print_stdout, reason = "the counts are for people to see")]
 fn kills_between_any_two_steps_lose_no_word() {
     let folder = folder();
     let folder = folder.path();

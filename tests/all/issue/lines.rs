@@ -77,7 +77,7 @@ const PARTS: [&str; 3] = [
 ];
 
 #[tokio::test]
-async fn a_series_of_many_commits_is_told_as_one_and_no_hash_stands_with_its_title() {
+async fn a_series_of_many_commits_is_one_line_without_a_single_hash() {
     let scenario = series(Scenario::default(), "Caps", 1, PARTS);
     let scenario = notice(
         scenario,
@@ -101,7 +101,7 @@ async fn a_series_of_many_commits_is_told_as_one_and_no_hash_stands_with_its_tit
 }
 
 #[tokio::test]
-async fn one_part_that_was_applied_does_not_stand_for_its_series() {
+async fn one_applied_part_does_not_represent_its_series() {
     let scenario = series(Scenario::default(), "Caps", 1, PARTS);
     let scenario = notice(scenario, "Caps", 30, &[(3, PARTS[2], "333333333333")]);
     let (_folder, ingest) = shelf(&items(scenario)).await;
@@ -113,7 +113,7 @@ async fn one_part_that_was_applied_does_not_stand_for_its_series() {
 }
 
 #[tokio::test]
-async fn the_merge_of_a_series_stands_for_it_with_its_own_subject_and_link() {
+async fn the_merge_of_a_series_represents_it_with_its_own_subject_and_link() {
     let scenario = series(Scenario::default(), "Caps", 1, PARTS);
     let scenario = notice(
         scenario,
@@ -171,7 +171,7 @@ fn told(issue: &Issue, kind: SectionKind) -> u32 {
 }
 
 #[tokio::test]
-async fn the_opening_counts_what_stands_below_and_spelling_stands_among_the_patches_alone() {
+async fn the_opening_counts_the_lines_below_and_spelling_is_only_among_patches() {
     let mut scenario = Scenario::default();
     for number in 0..14_i64 {
         let id = format!("p{number}");
@@ -293,7 +293,7 @@ async fn a_story_is_found_by_the_id_that_an_issue_of_the_past_gave_it() {
 }
 
 #[tokio::test]
-async fn an_answer_to_what_is_not_here_is_no_thread_worth_reading() {
+async fn an_answer_without_its_first_mail_is_no_thread_worth_reading() {
     let text = "Who has seen a regression in bpf pens?";
     let scenario = Scenario::default()
         .mail("q", "Ann Author", 1, "bpf: a regression in pens", &[], text)
@@ -314,7 +314,7 @@ async fn an_answer_to_what_is_not_here_is_no_thread_worth_reading() {
 
 /// Much discussed and applied, so a highlight. But if it changes only tests, it is not even a development.
 #[tokio::test]
-async fn what_changes_tests_alone_stands_under_applied() {
+async fn a_change_of_tests_only_is_under_applied() {
     for (area, section) in [("bpf", "highlights"), ("selftests/bpf", "applied")] {
         let parts = ["Cap pens", "Count caps", "Test caps"].map(|part| format!("{area}: {part}"));
         let mut scenario = series(

@@ -247,7 +247,7 @@ async fn pages_describe_themselves_and_robots_get_an_answer() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_said_and_what_watches_is_answered() {
+async fn missing_pages_are_explained_and_monitors_get_answers() {
     let (house, pages) = hostile().await;
     for path in [
         "issues/2",

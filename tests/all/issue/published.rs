@@ -24,7 +24,7 @@ async fn house() -> House {
 
 /// The publishing program dies at any await: then there is one issue with its post, or none.
 #[tokio::test]
-async fn whenever_it_dies_an_issue_is_out_once_and_told_once() {
+async fn whenever_it_dies_an_issue_is_published_once_and_posted_once() {
     let mut deaths = 0;
     for polls in 1..200 {
         let house = house().await;
@@ -92,7 +92,7 @@ async fn whenever_it_dies_an_issue_is_out_once_and_told_once() {
 }
 
 #[tokio::test]
-async fn it_comes_out_by_itself_on_its_day_and_not_twice() {
+async fn an_issue_is_published_on_its_day_and_not_twice() {
     let mut house = house().await;
     let mut set = Set::new();
     set.issue = IssueConfig {
@@ -126,7 +126,7 @@ async fn it_comes_out_by_itself_on_its_day_and_not_twice() {
             .expect("issues")
             .len();
         if due - house.now() == TimeDelta::seconds(20) {
-            assert_eq!(many, out.len(), "what came meanwhile is read first");
+            assert_eq!(many, out.len(), "mails from that time are read first");
         }
         let (id, title) = (
             format!("s{step}"),
@@ -161,7 +161,7 @@ async fn it_comes_out_by_itself_on_its_day_and_not_twice() {
 }
 
 #[tokio::test]
-async fn an_issue_that_is_out_stays_as_it_is_and_is_a_file() {
+async fn a_published_issue_stays_unchanged_and_is_a_file() {
     let mut house = house().await;
     let folder = tempfile::tempdir().expect("a folder");
     let mut set = Set::new();
@@ -286,7 +286,7 @@ async fn after_a_restore_an_issue_is_still_one_message() {
 
 /// The issue states the parts that could not be read. A quiet week is short.
 #[tokio::test]
-async fn an_issue_says_what_is_missing() {
+async fn an_issue_states_its_gaps() {
     let house = House::new().await;
     house.advance(TimeDelta::days(1));
     let store = &house.live.store;

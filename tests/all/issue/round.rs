@@ -73,7 +73,7 @@ async fn an_issue_is_drafted_finished_published_and_shown() {
     assert!(
         told.iter()
             .any(|told| told == "A suggestion from here was accepted for the coming issue"),
-        "its reader is told where they suggested it: {told:?}"
+        "the reader gets the answer where they suggested it: {told:?}"
     );
 
     for (asked, wanted) in [
@@ -147,7 +147,7 @@ async fn an_issue_is_drafted_finished_published_and_shown() {
 }
 
 #[tokio::test]
-async fn who_has_no_right_learns_and_changes_nothing() {
+async fn a_person_without_the_right_learns_and_changes_nothing() {
     let house = house().await;
     let before = house.ask(&editor(), "edit draft").await;
     for by in [
@@ -237,7 +237,7 @@ async fn two_editors_at_once_publish_one_issue_and_lose_no_edit() {
 }
 
 #[tokio::test]
-async fn what_is_undecided_carries_over_and_no_fold_loses_an_edit() {
+async fn undecided_suggestions_carry_over_and_no_fold_loses_an_edit() {
     let mut house = house().await;
     house
         .ask(&reader(), "suggest https://blog.example/later")
@@ -284,7 +284,7 @@ async fn what_is_undecided_carries_over_and_no_fold_loses_an_edit() {
     let told = house.chat.room(NEWS);
     assert!(
         !told.iter().any(|told| told.contains("suggestion")),
-        "what was declined is not spread in public: {told:?}"
+        "a declined suggestion is not shown in public: {told:?}"
     );
     house.ask(&editor(), "edit publish 2").await;
     let again = house.ask(&editor(), "edit accept 1").await;

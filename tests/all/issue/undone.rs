@@ -43,7 +43,7 @@ fn flat(told: &str) -> String {
 }
 
 #[tokio::test]
-async fn an_issue_that_is_hardly_meant_takes_a_second_command() {
+async fn an_unusual_issue_needs_a_second_command() {
     let house = house().await;
     let first = house.ask(&editor(), "edit publish 1").await;
     assert!(first.contains("BPF updates 01 is published"), "{first}");
@@ -73,7 +73,7 @@ async fn an_issue_that_is_hardly_meant_takes_a_second_command() {
 }
 
 #[tokio::test]
-async fn the_newest_issue_is_taken_back_while_nothing_builds_on_it() {
+async fn the_newest_issue_is_withdrawn_while_nothing_depends_on_it() {
     let mut house = house().await;
     house
         .ask(&editor(), "edit note \"bpf: Fix a leak\" Mind this.")
@@ -123,7 +123,7 @@ async fn the_newest_issue_is_taken_back_while_nothing_builds_on_it() {
 
 /// An issue that is withdrawn before its posts are sent is posted nowhere.
 #[tokio::test]
-async fn an_issue_that_was_not_told_yet_is_told_nowhere() {
+async fn an_issue_withdrawn_before_its_posts_is_posted_nowhere() {
     let house = house().await;
     house.ask(&editor(), "edit publish 1").await;
     house.ask(&editor(), "edit withdraw 1").await;
@@ -134,7 +134,7 @@ async fn an_issue_that_was_not_told_yet_is_told_nowhere() {
 }
 
 #[tokio::test]
-async fn what_editors_wrote_keeps_its_lines_and_its_history() {
+async fn editors_texts_keep_their_lines_and_history() {
     let house = house().await;
     let (ed, boss) = (editor(), boss());
     house.ask(&ed, "edit intro First.\n\n- one\n- two").await;
@@ -192,7 +192,7 @@ async fn what_editors_wrote_keeps_its_lines_and_its_history() {
 }
 
 #[tokio::test]
-async fn two_editors_see_what_the_other_decided_of_a_story() {
+async fn two_editors_see_each_others_decisions() {
     let house = house().await;
     let other = discord("333333", NEWS, SERVER);
     house.ask(&editor(), "edit drop bpf: Fix a leak").await;
@@ -258,7 +258,7 @@ fn held(house: &House) -> usize {
 }
 
 #[tokio::test]
-async fn a_week_that_was_not_read_is_held_and_maintainers_are_asked_once() {
+async fn the_issue_of_an_unread_week_is_held_and_maintainers_get_one_question() {
     let mut set = Set::new();
     let house = wednesday(&mut set).await;
     until_wednesday(&house).await;
@@ -287,7 +287,7 @@ async fn a_week_that_was_not_read_is_held_and_maintainers_are_asked_once() {
 }
 
 #[tokio::test]
-async fn an_empty_week_is_held_until_there_is_something_to_tell() {
+async fn the_issue_of_an_empty_week_is_held_until_there_is_news() {
     let mut set = Set::new();
     let mut house = wednesday(&mut set).await;
     until_wednesday(&house).await;
@@ -312,7 +312,7 @@ async fn an_empty_week_is_held_until_there_is_something_to_tell() {
 }
 
 #[tokio::test]
-async fn one_that_was_taken_back_does_not_come_out_again_by_itself_that_day() {
+async fn a_withdrawn_issue_is_not_published_again_that_day() {
     let mut set = Set::new();
     let house = wednesday(&mut set).await;
     until_wednesday(&house).await;

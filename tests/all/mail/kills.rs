@@ -58,7 +58,7 @@ fn memory_kib(child: &Child) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stderr, reason = "what was counted is to be seen")]
+#[expect(clippy::print_stderr, reason = "the counts are for people to see")]
 async fn everybody_gets_the_issue_though_the_program_is_killed() {
     let many = if is_long() { 10_000 } else { 1_000 };
     let kills = if is_long() { 40 } else { 8 };

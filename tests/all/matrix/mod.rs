@@ -185,7 +185,7 @@ fn send(key: &str, title: &str) -> Work {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn posts_are_sent_edited_and_taken_back() {
+async fn posts_are_sent_edited_and_removed() {
     let (server, home) = (
         Server::start(&[ROOM]).await,
         TempDir::new().expect("a folder"),
@@ -383,7 +383,7 @@ async fn what_fails_for_ever_holds_nobody_up() {
 
 /// A server that always refuses one message and accepts others: also with 403 and 404.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_refused_for_ever_holds_nobody_up() {
+async fn a_message_that_is_always_refused_blocks_no_other() {
     for fault in [
         Fault::Says(403, r#"{"errcode":"M_FORBIDDEN","error":"no"}"#),
         Fault::Says(404, r#"{"errcode":"M_NOT_FOUND","error":"no"}"#),
@@ -447,7 +447,7 @@ async fn a_message_that_is_refused_alone_pauses_no_room() {
 
 /// A person asks without end: posts get every second turn, other people get answers, and the person gets a refusal.
 #[tokio::test(flavor = "multi_thread")]
-async fn news_is_not_held_back_by_who_asks_without_end() {
+async fn endless_questions_do_not_delay_news() {
     let (server, home) = (
         Server::start(&[ROOM]).await,
         TempDir::new().expect("a folder"),
@@ -532,7 +532,7 @@ async fn the_budget_is_learnt_from_the_server() {
 /// A command or a reaction during a short downtime gets its answer after the restart. An older one gets none, and a new
 /// device answers nothing from before its login.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_asked_while_it_restarted_is_answered() {
+async fn questions_during_a_restart_are_answered() {
     let (server, home) = (
         Server::start(&[ROOM]).await,
         TempDir::new().expect("a folder"),
@@ -578,7 +578,7 @@ async fn what_was_asked_while_it_restarted_is_answered() {
 
 /// Changes of a room are noticed: power levels, an invite after a kick, and a replacing room.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_room_that_is_mended_or_replaced_is_noticed() {
+async fn a_repaired_or_replaced_room_is_noticed() {
     let (server, home) = (
         Server::start(&[ROOM, OTHER]).await,
         TempDir::new().expect("a folder"),
@@ -651,7 +651,7 @@ async fn a_room_that_is_mended_or_replaced_is_noticed() {
 
 /// Errors are explained: a wrong password, a server without passwords, no homeserver at all.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_login_that_fails_says_what_is_wrong() {
+async fn a_failed_login_explains_the_reason() {
     let login = |server: &Server, password: &str| {
         let home = TempDir::new().expect("a folder");
         let mut settings = settings(server, home.path());

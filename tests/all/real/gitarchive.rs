@@ -110,7 +110,10 @@ fn real_gitarchive_goes_on_after_a_purge() {
     server.command("purge 40");
     server.command("rm 50");
     let told = bot.poll_until_quiet("bpf");
-    assert!(!told.contains('@') && told.is_empty(), "told again: {told}");
+    assert!(
+        !told.contains('@') && told.is_empty(),
+        "posted again: {told}"
+    );
     // Purged mails stay in our database. Mails from before the seed may arrive, as history.
     check_holds("after the purge", &before, &known(&bot));
     server.command("purge 70");

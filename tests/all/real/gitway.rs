@@ -215,7 +215,7 @@ fn real_gitway_follows_a_branch_that_is_set_to_an_old_commit() {
 }
 
 #[test]
-fn real_gitway_tells_only_what_is_new_after_a_rebase() {
+fn real_gitway_posts_only_new_commits_after_a_rebase() {
     Rebased::new(7).check_by(false, http);
     Rebased::new(7).check_by(true, http);
     Rebased::new(30).check_by(true, http);
@@ -301,7 +301,7 @@ fn real_gitway_does_without_its_copy() {
         let said = bot.poll_until_quiet("tree");
         delete_copies(&bot);
         let again = bot.poll_until_quiet("tree");
-        assert!(!again.contains('('), "told again: {again}");
+        assert!(!again.contains('('), "posted again: {again}");
         for number in pair[0] + 1..=pair[1] {
             let mark = format!("({number})");
             if said.contains(&mark) {

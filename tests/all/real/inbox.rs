@@ -227,7 +227,7 @@ fn real_archive_narrowed_by_a_query_catches_up() {
 
 /// A search without results is answered by 404, which is no failure. The first result is news.
 #[test]
-fn real_archive_narrowed_to_nothing_is_well_and_tells_what_comes() {
+fn real_archive_narrowed_to_nothing_is_fine_and_posts_later_mails() {
     let mut mails = Mails::new(10).threads(30).done();
     mails.extend(Mails::new(11).in_one_second(1).done());
     let first = mails.len() - 1;
@@ -248,7 +248,7 @@ fn real_archive_narrowed_to_nothing_is_well_and_tells_what_comes() {
 }
 
 #[test]
-fn real_archive_that_is_empty_is_well_and_tells_its_first_mail() {
+fn real_archive_that_is_empty_is_fine_and_posts_its_first_mail() {
     let mails = Mails::new(12).in_one_second(1).threads(40).done();
     let mut server = Server::inbox(&mails, 0);
     let bot = Bot::new(&Bot::archive(&server.url));

@@ -243,7 +243,7 @@ async fn seen(alice: &Client, room: &RoomId) -> Vec<String> {
         if relates["rel_type"] == "m.replace" {
             let body = content["m.new_content"]["body"].as_str().unwrap_or("?");
             let edited = seen.iter_mut().find(|(id, _)| relates["event_id"] == *id);
-            let edited = edited.expect("what was edited");
+            let edited = edited.expect("the edited message");
             // No client shows an edit of a removed message.
             if edited.1 != "-" {
                 edited.1 = body.to_owned();
@@ -290,7 +290,7 @@ const POSTED: &str = "Posted: bpf: Take __sk_buff & <linux/bpf.h> https://lore.e
 const APPLIED: &str = "Applied: bpf: Take __sk_buff & <linux/bpf.h> https://lore.example/bpf/1/";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn real_matrix_rooms_show_a_post_once_and_as_it_stands() {
+async fn real_matrix_rooms_show_a_post_once_in_its_present_state() {
     let home = Home::start(&[]);
     let folder = TempDir::new().expect("a temporary folder");
     let alice = home.person("alice").await;

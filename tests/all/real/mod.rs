@@ -68,7 +68,9 @@ impl Server {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|e| {
-                panic!("{script} does not start ({e}): run tests/run, which installs what it needs")
+                panic!(
+                    "{script} does not start ({e}): run tests/run, which installs its dependencies"
+                )
             });
         let mut errors = child.stderr.take().expect("it is piped");
         let said = std::thread::spawn(move || {
@@ -86,7 +88,7 @@ impl Server {
             let _ = child.wait();
             let said = said.join().expect("it only reads");
             panic!(
-                "{script} could not start its server: run tests/run, which installs what it needs \
+                "{script} could not start its server: run tests/run, which installs its dependencies \
                  (tests/run --hermetic goes without real servers)\n{said}"
             );
         }
@@ -200,7 +202,7 @@ fn check_same(what: &str, wanted: &BTreeSet<String>, got: &BTreeSet<String>) {
     let extra: Vec<_> = got.difference(wanted).collect();
     assert!(
         missing.is_empty() && extra.is_empty(),
-        "{what}: {} wanted, {} there; {} missing: {:?}; {} too much: {:?}",
+        "{what}: {} wanted, {} found; {} missing: {:?}; {} too many: {:?}",
         wanted.len(),
         got.len(),
         missing.len(),

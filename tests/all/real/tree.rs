@@ -171,7 +171,7 @@ fn real_tree_with_merges_is_followed_step_by_step() {
 }
 
 #[test]
-fn real_tree_limited_to_paths_gives_what_touches_them_once() {
+fn real_tree_limited_to_paths_returns_their_commits_once() {
     let mut history = History::new(80);
     let files = [
         "kernel/bpf/verifier.c",
@@ -278,7 +278,7 @@ impl Rebased {
         repository.serve_revision(&self.before);
         let told = bot.poll_until_quiet("tree");
         for subject in &self.old_subjects {
-            assert!(told.contains(subject), "not told: {subject}\n{told}");
+            assert!(told.contains(subject), "not posted: {subject}\n{told}");
         }
         repository.serve_revision(&self.after);
         let came = repository.list(&[&format!("{}..{}", self.before, self.after)]);
@@ -290,7 +290,7 @@ impl Rebased {
         let feed = bot.feed("tree");
         assert_eq!(feed["state"], "ok", "{feed}");
         for subject in &self.new_subjects {
-            assert!(told.contains(subject), "not told: {subject}\n{told}");
+            assert!(told.contains(subject), "not posted: {subject}\n{told}");
         }
         let again: Vec<&String> = self
             .old_subjects
@@ -299,18 +299,18 @@ impl Rebased {
                 told.contains(&subject[subject.rfind('(').expect("a number ends it")..])
             })
             .collect();
-        assert!(again.is_empty(), "told again: {again:?}\n{told}");
+        assert!(again.is_empty(), "posted again: {again:?}\n{told}");
     }
 }
 
 #[test]
-fn real_tree_that_is_rebased_tells_only_what_is_new() {
+fn real_tree_that_is_rebased_posts_only_new_commits() {
     Rebased::new(7).check(false);
     Rebased::new(7).check(true);
 }
 
 #[test]
-fn real_tree_with_a_long_branch_that_is_rebased_tells_only_what_is_new() {
+fn real_tree_with_a_long_rebased_branch_posts_only_new_commits() {
     Rebased::new(30).check(true);
     Rebased::new(30).check(false);
 }

@@ -143,7 +143,7 @@ async fn a_year_ahead_and_back() {
 }
 
 #[tokio::test]
-async fn what_waits_when_the_clock_goes_back_does_not_wait_for_a_year() {
+async fn after_a_clock_step_back_nothing_waits_for_a_year() {
     let chat = Chat::new();
     let mut world = begin(&chat).await;
     world.advance(TimeDelta::days(365));

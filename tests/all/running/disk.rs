@@ -95,13 +95,13 @@ async fn a_full_disk_is_waited_for() {
     assert_eq!(
         (many.0, chat.sends()),
         (40, 1),
-        "all is kept, and the sample told once"
+        "everything is stored, and the sample is posted once"
     );
 }
 
 /// When the disk is full, SQLite may end a transaction by itself.
 #[tokio::test]
-async fn a_transaction_that_sqlite_ended_is_in_nobodys_way() {
+async fn a_transaction_that_sqlite_ended_blocks_nobody() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = Store::open(&folder.path().join("bpfnews.sqlite")).await;
     let store = store.expect("a database");

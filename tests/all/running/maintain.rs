@@ -67,7 +67,7 @@ async fn database(home: &Path) -> SqliteConnection {
 }
 
 #[tokio::test]
-async fn channels_are_named_with_their_trouble_and_its_cure() {
+async fn channels_are_named_with_their_problem_and_advice() {
     let folder = house();
     let home = folder.path();
     good(home, &["feeds"]);

@@ -41,7 +41,7 @@ fn readers(chat: &Chat) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_feed_that_fails_for_a_day_is_told_once_and_once_that_it_is_well() {
+async fn a_feed_that_fails_for_a_day_is_reported_once_and_so_is_its_recovery() {
     let chat = Chat::new();
     let mut world = begin(&chat).await;
     let before = readers(&chat);
@@ -75,7 +75,7 @@ async fn a_feed_that_fails_for_a_day_is_told_once_and_once_that_it_is_well() {
 }
 
 #[tokio::test]
-async fn a_wall_and_what_is_gone_are_told_at_once() {
+async fn a_wall_and_a_feed_that_is_gone_are_reported_at_once() {
     let page = "<!DOCTYPE html><html><head><title>Just a moment...</title></head><body>Checking your browser</body></html>";
     for (status, kind, wanted) in [
         ("403 Forbidden", "Content-Type: text/html", "blog is walled"),
@@ -93,7 +93,7 @@ async fn a_wall_and_what_is_gone_are_told_at_once() {
 }
 
 #[tokio::test]
-async fn a_gap_is_told_once_a_day() {
+async fn a_gap_is_reported_once_a_day() {
     let chat = Chat::new();
     let mut world = begin(&chat).await;
     for round in 0..4 {

@@ -27,7 +27,7 @@ fn check_words(words: &[&str]) {
 }
 
 #[test]
-fn the_unit_starts_what_there_is() {
+fn the_unit_starts_an_existing_command() {
     let unit = read("contrib/bpfnews.service");
     let start = values(&unit, "ExecStart");
     let words: Vec<&str> = start[0].split_whitespace().collect();
@@ -53,7 +53,7 @@ fn the_unit_starts_what_there_is() {
 }
 
 #[test]
-fn the_container_starts_what_was_built() {
+fn the_container_starts_the_built_program() {
     let file = read("Containerfile");
     let list = |key: &str| -> Vec<String> {
         let mut lines = file.lines();
@@ -95,7 +95,7 @@ fn the_container_starts_what_was_built() {
 }
 
 #[test]
-fn the_pages_name_commands_that_there_are() {
+fn the_pages_name_existing_commands() {
     let mut named = 0;
     for page in [
         "README.md",

@@ -280,7 +280,7 @@ async fn each_answer_has_its_meaning() {
 }
 
 #[tokio::test]
-async fn the_recipes_make_what_other_programs_take() {
+async fn the_recipes_make_bodies_that_other_programs_accept() {
     let text = include_str!("../../../docs/webhooks.md");
     for name in ["slack", "mattermost", "zulip"] {
         let recipe = text
@@ -428,7 +428,7 @@ fn trouble(random: &mut fastrand::Rng) -> Treatment {
 
 /// The program is killed two hundred times between two steps of a delivery, while the receiver fails in every way.
 #[tokio::test]
-#[expect(clippy::print_stdout, reason = "what was counted is to be seen")]
+#[expect(clippy::print_stdout, reason = "the counts are for people to see")]
 async fn whenever_it_dies_each_event_comes_in_order_with_a_stable_id() {
     const KILLS: usize = 200;
     const STORIES: i64 = 5;

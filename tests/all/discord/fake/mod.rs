@@ -293,7 +293,7 @@ impl Drop for Fake {
             let wrongs = self.wrongs();
             assert!(
                 wrongs.is_empty(),
-                "what Discord would not have taken:\n{}",
+                "Discord would have refused this:\n{}",
                 wrongs.join("\n")
             );
         }

@@ -110,7 +110,7 @@ async fn a_first_request_that_arrives_after_a_restart_leaves_one_post() {
 
 /// A post that was removed and sent again is no double of the one before.
 #[tokio::test]
-async fn a_post_that_is_sent_anew_is_no_double() {
+async fn a_post_that_is_sent_again_is_no_double() {
     let fake = Fake::start(&[Room::forum(FORUM, &["Posted"])]).await;
     let settings = bpfnews::channel::discord::DiscordSettings {
         base: fake.base(),
@@ -127,7 +127,10 @@ async fn a_post_that_is_sent_anew_is_no_double() {
     discord.deliver(&remove).await.expect("it is taken back");
     tokio::time::sleep(HASTE * 3).await;
     let again = send(FORUM, "k3", story("m", "bpf: Do it", "posted", Tone::New));
-    discord.deliver(&again).await.expect("it is made anew");
+    discord
+        .deliver(&again)
+        .await
+        .expect("the post is sent again");
     tokio::time::sleep(HASTE * 3).await;
     let other = send(
         FORUM,

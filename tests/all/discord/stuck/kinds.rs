@@ -152,7 +152,7 @@ async fn a_thread_or_a_removal_that_always_fails_holds_nobody_up() {
 
 /// If the thread's creation is refused, the step is announced by an answer.
 #[tokio::test]
-async fn a_step_is_told_by_an_answer_where_its_thread_is_refused() {
+async fn a_step_is_announced_by_an_answer_if_its_thread_is_refused() {
     for refusal in [Fault::Before(404, NOT_FOUND), Fault::Before(403, FORBIDDEN)] {
         let what = format!("{refusal:?}");
         let config = ChannelConfig {

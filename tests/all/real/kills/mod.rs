@@ -180,7 +180,7 @@ impl World {
             }
             assert!(
                 Instant::now() < until && is_running,
-                "not settled: {counted:?} of {mails} items and owed deliveries; it said\n{}",
+                "not settled: {counted:?} of {mails} items and queued deliveries; its output:\n{}",
                 self.said()
             );
             tokio::time::sleep(Duration::from_millis(50)).await;

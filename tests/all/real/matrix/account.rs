@@ -51,14 +51,14 @@ async fn real_matrix_a_lost_store_is_recovered_with_the_key() {
     );
     assert!(
         is_told,
-        "what the lost device sent cannot be read: {doubtful:?}"
+        "messages of the lost device cannot be read: {doubtful:?}"
     );
     let none = bot.make_recovery_key().await;
     let is_told =
         matches!(&none, Err(SendError::Never { why, .. }) if why.contains("--new-identity"));
     assert!(
         is_told,
-        "there is nothing that a key could protect: {none:?}"
+        "no secret exists that a key could protect: {none:?}"
     );
     for wrong in ["EsTx not a key", ""] {
         assert!(bot.recover(&wrong.into()).await.is_err(), "{wrong:?}");
@@ -175,7 +175,7 @@ fn bpfnews(
         let is_told = said.out.contains(secret) || said.err.contains(secret);
         assert!(
             !is_told,
-            "{args:?} tells a secret: {}\n{}",
+            "{args:?} prints a secret: {}\n{}",
             said.out, said.err
         );
     }
@@ -297,7 +297,7 @@ async fn real_matrix_a_running_bot_joins_answers_and_ends_when_it_is_logged_out(
         .unwrap_or_default();
     assert!(last.contains("bpfnews matrix login --anew"), "{last}");
     for secret in [token.as_str(), &password] {
-        assert!(!said.contains(secret), "the log tells a secret");
+        assert!(!said.contains(secret), "the log has a secret");
     }
 }
 

@@ -29,7 +29,7 @@ async fn marks(bot: &Matrix, room: &RoomId, since: i64) -> Result<Vec<String>, S
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn real_matrix_a_new_device_finds_what_stands() {
+async fn real_matrix_a_new_device_finds_standing_messages() {
     let home = Home::start(&[]);
     let (before, after) = (
         TempDir::new().expect("a temporary folder"),
@@ -92,7 +92,7 @@ async fn real_matrix_a_new_device_finds_what_stands() {
         &unread,
         Err(SendError::Never { scope: Scope::Channel, why }) if why.contains("bpfnews matrix recover")
     );
-    assert!(is_told, "nobody can tell what stands there: {unread:?}");
+    assert!(is_told, "nobody can read the messages there: {unread:?}");
     bot.recover(&key).await.expect("recovered");
     assert_eq!(
         marks(&bot, &rooms[1], since)
