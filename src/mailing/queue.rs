@@ -26,7 +26,7 @@ const SETTLED_FOR: TimeDelta = TimeDelta::days(30);
 const ERASED_AT_ONCE: i64 = 500;
 
 impl Mailing {
-    /// Does what is due: erases sign-ups that nobody confirmed, queues the next page of an issue, and removes old deliveries.
+    /// Does all due work: erases sign-ups that nobody confirmed, queues the next page of an issue, and removes old deliveries.
     ///
     /// # Errors
     ///

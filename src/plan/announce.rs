@@ -14,7 +14,7 @@ use crate::store::outbox::{self, NewDelivery, PostRow, SendState, Verb};
 use crate::store::stories;
 use crate::story::Story;
 
-/// A mail that is older is no news any more, whatever brought it.
+/// A mail that is older is no news any more, from any source.
 const NEWS_MAX: TimeDelta = TimeDelta::days(7);
 
 /// The keys of the milestones that the stories before a change had reached; `None` if there were none, so nothing is known.

@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_second_hears_who_the_first_is() {
+    fn the_second_process_learns_the_first_ones_id() {
         let folder = tempfile::tempdir().expect("a folder");
         let database = folder.path().join("bpfnews.sqlite");
         let first = Lock::take(&database, "run").expect("nobody has it");

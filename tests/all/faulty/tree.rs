@@ -98,7 +98,7 @@ fn cut(answer: Fetched, share: usize) -> Fetched {
 }
 
 #[test]
-fn an_honest_poll_costs_what_it_did() {
+fn an_honest_poll_costs_no_more_than_before() {
     let mut world = World::new(false);
     world.repository.push(120);
     world.repository.requests.clear();

@@ -418,7 +418,7 @@ async fn the_kernel_cycle_is_a_page_and_a_calendar() {
 
 /// There are few connections for reading. A request that held one and waited for another would block all requests like it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn many_who_ask_at_the_same_time_are_all_answered_soon() {
+async fn many_requests_at_the_same_time_are_all_answered_soon() {
     let (house, pages) = hostile().await;
     let ask = async |number: usize| {
         let by = discord(&format!("90{number}"), NEWS, SERVER);

@@ -169,7 +169,7 @@ async fn real_git_is_given_up_if_a_server_does_not_answer() {
 }
 
 #[tokio::test]
-async fn real_git_says_what_a_server_did() {
+async fn real_git_reports_the_fault_of_a_server() {
     let table = [
         ("404 Not Found", "text/plain", "Missing", "not found"),
         ("410 Gone", "text/plain", "Gone", "410"),

@@ -132,7 +132,7 @@ async fn edit(bot: &Matrix, room: &RoomId, content: Content, receipt: &Receipt, 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn real_matrix_another_client_reads_what_a_person_would() {
+async fn real_matrix_another_client_reads_the_messages() {
     let home = Home::start(&[]);
     let folder = TempDir::new().expect("a temporary folder");
     let mut reader = Reader::start(&home, "alice");
