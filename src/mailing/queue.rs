@@ -1,5 +1,5 @@
-//! Queueing mails. An issue is queued in pages, so that the queue stays short whatever the number of subscribers. A delivery names
-//! what to send, and the mail is written when it is sent.
+//! Queueing mails. An issue is queued in pages, so that the queue stays short with any number of subscribers. A delivery names
+//! the issue and the subscriber, and the mail is written when it is sent.
 
 use chrono::{DateTime, TimeDelta, Utc};
 

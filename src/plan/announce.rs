@@ -37,8 +37,8 @@ pub(super) fn reached_keys(story: &Story, before: Option<&str>) -> String {
     Vec::from_iter(keys).join(" ")
 }
 
-/// Queues the messages about new milestones below a post. `noted` is what the post's row had before this change, and `known` what
-/// the story had.
+/// Queues the messages about new milestones below a post. `noted` are the steps that the post's row had before this
+/// change, and `known` those that the story had.
 pub(super) async fn announce(
     tx: &mut Tx,
     destination: &Destination,
