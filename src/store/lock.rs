@@ -88,7 +88,7 @@ impl Lock {
                 // Commands that only read hold it for a moment.
                 LockAttempt::Theirs(_) if tries < TRIES_MAX => std::thread::sleep(TRY_AGAIN_AFTER),
                 LockAttempt::Theirs(holder) => bail!(
-                    "{} is in use by {holder}. One process at a time polls and tells: stop that one first.",
+                    "{} is in use by {holder}. One process at a time polls and posts: stop that one first.",
                     database.display()
                 ),
             }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::cli::{bpfnews, err, folder, out, run};
 use crate::rude::{Act, Rude, answer};
 
-/// The memory and time that an attack may take, on a busy machine and with a lightly optimised program.
+/// The time and the memory that an attack may take, on a busy machine and with a lightly optimised program.
 const TIME_MAX: Duration = Duration::from_secs(60);
 const MEMORY_KIB_MAX: u64 = 700 * 1024;
 

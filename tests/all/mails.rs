@@ -80,7 +80,7 @@ impl Mails {
         self
     }
 
-    /// A mail whose arrival is years in the future, by its own headers.
+    /// A mail with an arrival five years in the future.
     pub(crate) fn with_one_from_the_future(mut self) -> Self {
         let now = std::mem::replace(&mut self.now, Utc::now().timestamp() + 5 * 365 * 86_400);
         self.send(Draft::new(

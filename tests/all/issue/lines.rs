@@ -230,7 +230,7 @@ async fn the_opening_counts_the_lines_below_and_spelling_is_only_among_patches()
             .all(|entry| !entry.title.contains("typo"))
     );
     let body = markdown::body(&issue, &[], None);
-    let rest = "1 more is told in other sections. 5 more are among the patches below.";
+    let rest = "1 more is listed in other sections. 5 more are among the patches below.";
     assert!(
         body.contains(rest) && body.contains("[PATCH bpf-next] bpf: Fix a typo"),
         "{body}"

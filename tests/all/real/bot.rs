@@ -15,7 +15,7 @@ const MORE: &str = "more at the next poll";
 /// The message of a poll that found another process polling.
 const OVERTAKEN: &str = "another poll of this feed came first";
 /// The message of a command that gave up waiting for another one.
-const IN_USE: &str = "One process at a time polls and tells";
+const IN_USE: &str = "One process at a time polls and posts";
 
 /// A folder with a configuration and a database.
 pub(super) struct Bot {
