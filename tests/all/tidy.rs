@@ -74,7 +74,7 @@ const ROOMS: [Room; 25] = [
     Room {
         // It writes mails. `channel` sends them.
         name: "mailing",
-        uses: &["config", "issue", "post", "store"],
+        uses: &["config", "issue", "item", "post", "store"],
         never: &[&CHAT, &DATABASE, &NETWORK, &RUNTIME, &MACHINE, &CLOCK],
         but: &[],
     },
