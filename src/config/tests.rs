@@ -143,6 +143,7 @@ installation_id = false
 host_gap_ms = 0
 request_timeout_s = 5
 git_max_mb = 500
+threads_per_day_max = 20
 [relevance]
 title_words = ["BPF", "xdp"]
 path_words = ["kernel/bpf"]
@@ -349,6 +350,7 @@ list_id = "weekly.example.org"
         request_timeout: Duration::from_secs(5),
         git_folder: PathBuf::from("/etc/bpfnews/data/news.git"),
         git_bytes_max: 500 << 20,
+        threads_per_day_max: 20,
     };
     assert_eq!(config.network, network);
     let words = &config.relevance;

@@ -25,7 +25,7 @@ The server ends, and its temporary folder goes, when standard input ends. With -
 mails by itself, which takes it up to 40 seconds; without it search knows them when "ok" is said.
 
 With --news the inbox is served by NNTP too, and by a proxy that can play a wall: then the first line is the proxy's URL, the
-URLs of the newsgroup without and with TLS, and the file of the certificate, with spaces between.
+URLs of the newsgroup without and with TLS, the file of the certificate, and the URL without the proxy, with spaces between.
 
 Needs public-inbox and its Perl modules: tests/run installs them.
 """
@@ -310,7 +310,7 @@ def main():
             news_port, tls_port = own_ports(2)
             inbox.serve_news(news_port, tls_port)
             print(front(port), f"nntp://127.0.0.1:{news_port}/{GROUP}", f"nntps://localhost:{tls_port}/{GROUP}",
-                  inbox.certificate, flush=True)
+                  inbox.certificate, inbox.url, flush=True)
         else:
             print(inbox.url, flush=True)
         for line in sys.stdin:
