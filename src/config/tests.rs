@@ -1392,7 +1392,8 @@ fn the_example_is_good_and_explains_every_key() {
     for line in lines.iter().filter(|line| line.starts_with("url = ")) {
         let marked = line.ends_with("\" # untried")
             || line.ends_with("\"] # untried")
-            || line.ends_with("\" # untried, guessed");
+            || line.ends_with("\" # untried, guessed")
+            || line.ends_with("\"] # untried, guessed");
         assert!(marked, "no mark: {line}");
     }
 }

@@ -4,45 +4,38 @@
 //! once more after the fetch, and only then the mails that are still unknown are stored. A try is counted before its request;
 //! the mails stay wanted until they are stored, so a kill loses nothing.
 
-use std::collections::HashSet;
-use std::panic::AssertUnwindSafe;
+mod settle;
+
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::FutureExt as _;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info};
 
+use self::settle::NOT_THERE;
 use super::poll_end::PolledFeed;
 use super::report::Report;
 use super::{Ingest, poll};
 use crate::config::{FeedConfig, FeedKind, is_git};
 use crate::item::{Item, ItemKey, ItemKind, MessageId};
-use crate::source::thread::{ThreadQuestion, ThreadWalk};
+use crate::source::thread::ThreadQuestion;
 use crate::source::ways::NoThreadWay;
-use crate::source::{FetchError, Source, Walk};
+use crate::source::{Source, Walk};
 use crate::store::feeds::{self, Outcome};
+use crate::store::stories;
 use crate::store::wanted::{self, Lack, WantedEnd, WantedMail, WantedRow};
-use crate::store::{StorageProblem, Tx, items, stories};
 use crate::story::Story;
 
 /// Threads fetched after one poll: other feeds of the host have their turns in between.
 const PER_POLL_MAX: usize = 3;
 /// Wanted mails looked at after one poll. Those that came in the meantime cost no request.
 const LOOKED_AT_MAX: usize = 20;
-/// Tries of a mail. The pause after the first is an hour; each further one is six times as long.
-const TRIES_MAX: i64 = 3;
+/// The pause after the first try of a mail.
 const PAUSE: TimeDelta = TimeDelta::hours(1);
-/// How long an archive is not asked for threads after it failed, and after a wall.
-const FAILED_PAUSE: TimeDelta = TimeDelta::minutes(30);
-const WALL_PAUSE: TimeDelta = TimeDelta::hours(6);
 const DAY_S: i64 = 86_400;
 
 const GIT_ALONE: &str = "its archive is read by git alone, which finds no mail by its Message-ID; give the https:// or nntps:// \
                          address as a further url, or run bpfnews backfill";
-const NOT_THERE: &str = "the archive does not have it";
-const TOO_LARGE: &str = "its thread is larger than bpfnews reads";
 
 /// A thread that is to be fetched.
 struct WantedThread {
@@ -144,6 +137,10 @@ impl ThreadPass<'_> {
     /// The next thread that may be fetched. Its try is counted.
     async fn next_thread(&self) -> anyhow::Result<Option<WantedThread>> {
         let (readers, now) = (self.ingest.store.read(), self.now());
+        let most = self.ingest.network.threads_per_day_max;
+        if !wanted::may_fetch(readers, most, now).await? {
+            return Ok(None);
+        }
         for _ in 0..LOOKED_AT_MAX {
             let chosen = wanted::next_wanted(readers, self.feed.row.id, now).await?;
             let Some(chosen) = chosen else {
@@ -154,10 +151,6 @@ impl ThreadPass<'_> {
             let Some(story) = story.filter(|_| is_lacking) else {
                 continue;
             };
-            let most = self.ingest.network.threads_per_day_max;
-            if !wanted::may_fetch(readers, most, now).await? {
-                return Ok(None);
-            }
             let Some(question) = question(&rows, &chosen, &story) else {
                 self.settle(&rows, WantedEnd::GivenUp, NOT_THERE).await?;
                 continue;
@@ -277,167 +270,6 @@ impl ThreadPass<'_> {
             fault,
         })))
     }
-
-    /// Records an error.
-    async fn failed(&self, rows: &[WantedRow], error: &FetchError) -> anyhow::Result<ThreadFetch> {
-        let (why, now) = (error.to_string(), self.now());
-        debug!("{}: {why}", self.feed.row.name);
-        let pause = match error {
-            FetchError::Missing { .. } | FetchError::Gone { .. } | FetchError::TooBig { .. } => {
-                self.settle(rows, WantedEnd::GivenUp, &why).await?;
-                return Ok(ThreadFetch::Failed);
-            }
-            FetchError::Broken { .. } => {
-                self.postpone(rows, &why, true).await?;
-                return Ok(ThreadFetch::Failed);
-            }
-            FetchError::Held { after, .. } => {
-                self.postpone(rows, &why, false).await?;
-                TimeDelta::from_std(*after).unwrap_or(WALL_PAUSE)
-            }
-            FetchError::Offline { .. } => {
-                self.postpone(rows, &why, false).await?;
-                FAILED_PAUSE
-            }
-            FetchError::Walled { .. } => {
-                self.postpone(rows, &why, true).await?;
-                WALL_PAUSE
-            }
-            FetchError::Later { .. } | FetchError::Unreachable { .. } => {
-                self.postpone(rows, &why, true).await?;
-                FAILED_PAUSE
-            }
-        };
-        let mut tx = self.ingest.store.write().await?;
-        wanted::leave_alone(&mut tx, self.feed.row.id, now + pause).await?;
-        tx.commit().await?;
-        Ok(ThreadFetch::LeaveAlone)
-    }
-
-    /// Stores those mails of a thread that no poll has brought.
-    async fn store(&self, thread: FetchedThread, report: &mut Report) -> anyhow::Result<()> {
-        let FetchedThread {
-            wanted,
-            mails,
-            fault,
-        } = thread;
-        let stored = AssertUnwindSafe(self.store_mails(mails))
-            .catch_unwind()
-            .await;
-        let stored = match stored {
-            Ok(Err(error)) if StorageProblem::of(&error).is_some() => return Err(error),
-            Ok(Err(error)) => Err(format!("it cannot be stored: {error:#}")),
-            Err(_) => Err("storing it came to a bad end; the log has more".to_owned()),
-            Ok(Ok(stored)) => Ok(stored),
-        };
-        let stored = match stored {
-            Ok(stored) => stored,
-            Err(why) => return self.settle(&wanted.rows, WantedEnd::GivenUp, &why).await,
-        };
-        report.fresh += stored;
-        let name = &self.feed.row.name;
-        info!(
-            mails = stored,
-            "{name}: fetched a thread of which mails were missing"
-        );
-        self.settle_all(wanted, fault).await
-    }
-
-    async fn store_mails(&self, mails: Vec<Item>) -> anyhow::Result<usize> {
-        let ingest = self.ingest;
-        let feed = self.feed.row.id;
-        let known = items::known_page(ingest.store.read(), feed, &mails).await?;
-        let unknown: HashSet<usize> = known.unknown.into_iter().collect();
-        let mails = mails.into_iter().enumerate();
-        let mut page = crate::source::Page {
-            items: mails
-                .filter(|(place, _)| unknown.contains(place))
-                .map(|(_, mail)| mail)
-                .collect(),
-            ..crate::source::Page::default()
-        };
-        if page.items.is_empty() {
-            return Ok(0);
-        }
-        ingest.links.apply(&mut page);
-        let all = (0..page.items.len()).collect();
-        let (page, readings) = ingest.reader.read_early(page, all).await?;
-        let commits = &ingest.commits;
-        let stored = commits
-            .store_history(feed, &page.items, &readings, false)
-            .await?;
-        Ok(stored.fresh.len())
-    }
-
-    /// Settles what was wanted of a thread: it is here now, or the archive does not have it.
-    async fn settle_all(&self, wanted: WantedThread, fault: Option<String>) -> anyhow::Result<()> {
-        let Walk::Thread(walk) = &wanted.walk else {
-            return Ok(());
-        };
-        let now_wanted =
-            wanted::wanted_by_story(self.ingest.store.read(), wanted.chosen.item).await?;
-        let story = self.story(&wanted.rows[0].by).await?;
-        let (mut here, mut absent, mut later) = (Vec::new(), Vec::new(), Vec::new());
-        for row in wanted.rows {
-            let stored = now_wanted
-                .iter()
-                .find(|other| (other.what, &other.message_id) == (row.what, &row.message_id));
-            let is_stored = stored.is_some_and(|stored| stored.is_stored);
-            let row = WantedRow { is_stored, ..row };
-            let is_here = story.as_ref().is_some_and(|story| is_here(&row, story));
-            match is_here {
-                true => here.push(row),
-                false if is_same(&row, &wanted.chosen) || was_in(&row, walk) => absent.push(row),
-                false => later.push(row),
-            }
-        }
-        let why = match fault {
-            Some(fault) => format!("a mail of its thread could not be read: {fault}"),
-            None if walk.is_whole() => NOT_THERE.to_owned(),
-            None => TOO_LARGE.to_owned(),
-        };
-        let now = self.now();
-        let mut tx = self.ingest.store.write().await?;
-        wanted::settle(&mut tx, &here, WantedEnd::Fetched, None, now).await?;
-        wanted::settle(&mut tx, &absent, WantedEnd::GivenUp, Some(&why), now).await?;
-        wanted::postpone(&mut tx, &later, "it is in another thread", false, now).await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
-    async fn settle(&self, rows: &[WantedRow], end: WantedEnd, why: &str) -> anyhow::Result<()> {
-        let mut tx = self.ingest.store.write().await?;
-        wanted::settle(&mut tx, rows, end, Some(why), self.now()).await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
-    /// Records an error of a try, and when the next one is due; gives up those that had their last one.
-    async fn postpone(&self, rows: &[WantedRow], why: &str, counts: bool) -> anyhow::Result<()> {
-        let is_last = |row: &&WantedRow| counts && row.tries + 1 >= TRIES_MAX;
-        let (last, others): (Vec<&WantedRow>, Vec<&WantedRow>) = rows.iter().partition(is_last);
-        let now = self.now();
-        let mut tx = self.ingest.store.write().await?;
-        let last: Vec<WantedRow> = last.into_iter().cloned().collect();
-        wanted::settle(&mut tx, &last, WantedEnd::GivenUp, Some(why), now).await?;
-        for row in others {
-            postpone_one(&mut tx, row, why, counts, now).await?;
-        }
-        tx.commit().await?;
-        Ok(())
-    }
-}
-
-async fn postpone_one(
-    tx: &mut Tx,
-    row: &WantedRow,
-    why: &str,
-    counts: bool,
-    now: DateTime<Utc>,
-) -> anyhow::Result<()> {
-    let times = if row.tries == 0 { 1 } else { 6 };
-    let due_at = now + PAUSE * times;
-    wanted::postpone(tx, std::slice::from_ref(row), why, counts, due_at).await
 }
 
 fn is_same(row: &WantedRow, wanted: &WantedMail) -> bool {
@@ -458,16 +290,11 @@ fn is_here(row: &WantedRow, story: &Story) -> bool {
 }
 
 /// The stored mail by which the thread of a wanted one is asked for.
-fn known_mail<'a>(what: Lack, message_id: &'a str, by: &'a str) -> &'a str {
-    match what {
-        Lack::Mail => by,
-        Lack::Parts => message_id,
+fn known_mail(row: &WantedRow) -> &str {
+    match row.what {
+        Lack::Mail => &row.by,
+        Lack::Parts => &row.message_id,
     }
-}
-
-/// Whether the archive showed the thread in which a wanted mail would be.
-fn was_in(row: &WantedRow, walk: &ThreadWalk) -> bool {
-    walk.has_shown(known_mail(row.what, &row.message_id, &row.by))
 }
 
 /// The question for the thread of the chosen mail; `None` if it has no Message-ID that can be asked for.
@@ -475,7 +302,7 @@ fn question(rows: &[WantedRow], chosen: &WantedMail, story: &Story) -> Option<Th
     let row = rows.iter().find(|row| is_same(row, chosen))?;
     let missing = rows.iter().filter(|row| row.what == Lack::Mail);
     Some(ThreadQuestion {
-        mail: MessageId::parse(known_mail(row.what, &row.message_id, &row.by))?,
+        mail: MessageId::parse(known_mail(row))?,
         missing: missing
             .filter_map(|row| MessageId::parse(&row.message_id))
             .collect(),

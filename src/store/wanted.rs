@@ -162,14 +162,14 @@ pub async fn next_wanted(
     .context("asking for a mail that a story lacks")
 }
 
-/// What the story of an item lacks, as far as it is wanted.
+/// What the story of an item lacks, as far as it is wanted; what the item itself shows first.
 pub async fn wanted_by_story(readers: &Readers, item: i64) -> anyhow::Result<Vec<WantedRow>> {
     let rows = sqlx::query!(
         r#"SELECT w.what AS "what!: Lack", w.message_id AS "message_id!", i.ref AS "by!", w.tries AS "tries!",
                   w.due_at AS "due_at!"
            FROM members m JOIN members o ON o.story = m.story
            JOIN wanted_mails w ON w.item_id = o.item_id JOIN items i ON i.id = w.item_id
-           WHERE m.item_id = $1 AND w.state = 'wanted' ORDER BY w.message_id LIMIT $2"#,
+           WHERE m.item_id = $1 AND w.state = 'wanted' ORDER BY w.item_id = $1 DESC, w.message_id LIMIT $2"#,
         item,
         OF_STORY_MAX
     )

@@ -1,3 +1,5 @@
+//! The walk through a thread against answers of all kinds.
+
 use std::collections::HashSet;
 use std::io::Write as _;
 
