@@ -9,7 +9,7 @@ use super::bot::{Bot, number};
 use super::{Server, check_holds, check_same, ids, is_long, say, seeds};
 use crate::mails::{Mail, Mails};
 
-const KILL_WITHIN: Duration = Duration::from_millis(400);
+const KILL_WITHIN: Duration = Duration::from_millis(1_200);
 /// What the first poll reads.
 const WINDOW: usize = 25;
 const POLLS_MAX: usize = 60;
@@ -137,6 +137,7 @@ fn check_way(url_at: usize, seed: u64) {
             KILL_WITHIN,
         );
         bot.end_thread_pauses();
+        bot.poll_until_quiet("bpf");
         poll_until_complete(&bot);
     }
     let said = feed(&bot);
@@ -198,7 +199,7 @@ fn real_threads_come_by_the_way_that_works() {
     check_whole(&bot);
 
     server.command("unwall");
-    let git = format!("git+{}", addresses[0]);
+    let git = format!("git+{}", addresses[4]);
     let bot = Bot::completing(&Bot::archive(&git), 0);
     poll_until_complete(&bot);
     let said = bot.ask(&["feeds"]);
