@@ -31,14 +31,14 @@ impl Bot {
         Self::with_gap(feeds, 0)
     }
 
-    /// One that fetches mails that stories lack; the others do not, so that they have what polls bring.
-    pub(super) fn completing(feeds: &str, host_gap_ms: u32) -> Self {
-        Self::with_threads(feeds, host_gap_ms, 1_000)
-    }
-
     /// The same with a pause between requests, so that a kill hits the middle of a walk.
     pub(super) fn with_gap(feeds: &str, host_gap_ms: u32) -> Self {
         Self::with_threads(feeds, host_gap_ms, 0)
+    }
+
+    /// The same, but it fetches mails that stories lack. The others have only what polls bring.
+    pub(super) fn completing(feeds: &str, host_gap_ms: u32) -> Self {
+        Self::with_threads(feeds, host_gap_ms, 1_000)
     }
 
     fn with_threads(feeds: &str, host_gap_ms: u32, threads: u32) -> Self {
