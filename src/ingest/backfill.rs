@@ -48,7 +48,7 @@ pub(super) async fn backfill(
         };
         let page = page.map_err(|e| {
             anyhow::anyhow!(
-                "{}: {e}\nWhat came so far is kept; the same command goes on from there.",
+                "{}: {e}\nThe items so far are stored; the same command continues.",
                 row.name
             )
         })?;
@@ -85,7 +85,7 @@ async fn catch_up(
         let report = poll::poll(ingest, ingest.feed(row.clone())?, stop).await?;
         if let Outcome::Failed { why, .. } = report.outcome {
             anyhow::bail!(
-                "{}: {why}\nIt is polled before it is walked back; try again once that goes well.",
+                "{}: {why}\nThe feed must be polled before the backfill; try again after a good poll.",
                 row.name
             );
         }
