@@ -26,7 +26,7 @@ pub(crate) fn configured(scratch: &Path, text: &str) -> anyhow::Result<Effective
     let hosts: Vec<String> = (1..=HOSTS).map(|n| format!("\"127.0.0.{n}\"")).collect();
     let hosts = hosts.join(", ");
     let text = format!(
-        "database = \"bench.sqlite\"\n[network]\nallow_private_hosts = [{hosts}]\nhost_gap_ms = 0\n{text}"
+        "database = \"bench.sqlite\"\n[network]\nallow_private_hosts = [{hosts}]\nhost_gap_ms = 0\nthreads_per_day_max = 0\n{text}"
     );
     EffectiveConfig::parse(text, &scratch.join("config.toml")).map_err(|errors| {
         let problems: Vec<String> = errors.problems.iter().map(ToString::to_string).collect();

@@ -17,6 +17,7 @@ use crate::post::plain;
 use crate::source::{self, Gap};
 use crate::store::feeds::{self, FeedRow, FeedState};
 use crate::store::items::{self, ItemFilter, ItemRow};
+use crate::store::wanted::{self, WantedCount};
 
 /// Items on a text list unless more are asked for.
 const ITEMS_SHOWN: u32 = 50;
@@ -33,11 +34,14 @@ pub(super) async fn feeds(path: &Path, format: Format) -> anyhow::Result<ExitCod
     let rows = feeds::list_feeds(readers).await?;
     let gaps = feeds::list_gaps(readers).await?;
     let faults = feeds::list_faults(readers).await?;
+    let wanted = wanted::wanted_counts(readers).await?;
+    let wanted_of = |row: &FeedRow| wanted.iter().find(|count| count.feed == row.id);
     let now = Utc::now();
     let mut out = anstream::stdout().lock();
     if let Format::Json = format {
         for row in &rows {
-            writeln!(out, "{}", feed_json(row, gaps_of(row, &gaps)))?;
+            let json = feed_json(row, gaps_of(row, &gaps), wanted_of(row));
+            writeln!(out, "{json}")?;
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -72,7 +76,9 @@ pub(super) async fn feeds(path: &Path, format: Format) -> anyhow::Result<ExitCod
             row.shown_state().word(),
             row.items
         )?;
-        for note in notes(row, gaps_of(row, &gaps), &faults, now) {
+        let missing = wanted_of(row).and_then(missing_mails);
+        let notes = notes(row, gaps_of(row, &gaps), &faults, now);
+        for note in notes.into_iter().chain(missing) {
             writeln!(out, "{:wide$}  {DIM}{note}{DIM:#}", "")?;
         }
     }
@@ -86,7 +92,8 @@ fn gaps_of<'a>(row: &FeedRow, gaps: &'a [(i64, Gap)]) -> Vec<&'a Gap> {
         .collect()
 }
 
-fn feed_json(row: &FeedRow, gaps: Vec<&Gap>) -> serde_json::Value {
+fn feed_json(row: &FeedRow, gaps: Vec<&Gap>, wanted: Option<&WantedCount>) -> serde_json::Value {
+    let missing = wanted.cloned().unwrap_or_default();
     let gaps: Vec<_> = gaps
         .iter()
         .map(|gap| json!({"from": known(gap.from_at), "to": known(gap.to_at), "why": gap.why}))
@@ -101,6 +108,29 @@ fn feed_json(row: &FeedRow, gaps: Vec<&Gap>) -> serde_json::Value {
         "failures": row.failures,
         "items": row.items,
         "gaps": gaps,
+        "missing_mails": {
+            "wanted": missing.wanted,
+            "fetched": missing.fetched,
+            "given_up": missing.given_up,
+        },
+    })
+}
+
+/// A note on the mails that stories of a feed lack.
+fn missing_mails(count: &WantedCount) -> Option<String> {
+    let WantedCount {
+        wanted,
+        fetched,
+        given_up,
+        ..
+    } = count;
+    let why = count.why.as_deref().map(plain);
+    let why = why.map_or_else(String::new, |why| format!("; the last reason: {why}"));
+    let has_any = wanted + fetched + given_up > 0;
+    has_any.then(|| {
+        format!(
+            "mails that stories lacked: {wanted} wanted, {fetched} fetched, {given_up} given up{why}"
+        )
     })
 }
 

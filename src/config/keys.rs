@@ -55,6 +55,7 @@ pub(super) const KEYS: &[(TableName, &str)] = &[
     (TableName::Network, "host_gap_ms"),
     (TableName::Network, "request_timeout_s"),
     (TableName::Network, "git_max_mb"),
+    (TableName::Network, "threads_per_day_max"),
     (TableName::Top, "relevance"),
     (TableName::Relevance, "title_words"),
     (TableName::Relevance, "path_words"),

@@ -25,6 +25,10 @@ const REQUEST_TIMEOUT_S_DEFAULT: u64 = 60;
 const GIT_MB_DEFAULT: u64 = 2_000;
 const GIT_MB_MAX: u64 = 1_000_000;
 
+/// Threads that are fetched in a day because mails of them are missing.
+const THREADS_PER_DAY_DEFAULT: u64 = 50;
+const THREADS_PER_DAY_MAX: u64 = 10_000;
+
 /// Behaviour on the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NetworkConfig {
@@ -44,6 +48,8 @@ pub struct NetworkConfig {
     pub git_folder: PathBuf,
     /// The most bytes of one of them (`git_max_mb`).
     pub git_bytes_max: u64,
+    /// The most threads that are fetched in a day because mails of them are missing (`threads_per_day_max`); 0: none.
+    pub threads_per_day_max: u64,
 }
 
 impl NetworkConfig {
@@ -70,6 +76,7 @@ impl Default for NetworkConfig {
             request_timeout: Duration::from_secs(REQUEST_TIMEOUT_S_DEFAULT),
             git_folder: PathBuf::from("bpfnews.git"),
             git_bytes_max: GIT_MB_DEFAULT << 20,
+            threads_per_day_max: THREADS_PER_DAY_DEFAULT,
         }
     }
 }
@@ -86,6 +93,8 @@ pub(super) fn read_network(mut table: Table<'_, '_>) -> NetworkConfig {
     let timeout = timeout.and_then(|field| field.whole("seconds", 1..=REQUEST_TIMEOUT_S_MAX));
     let git = table.take("git_max_mb");
     let git = git.and_then(|field| field.whole("megabytes", 1..=GIT_MB_MAX));
+    let threads = table.take("threads_per_day_max");
+    let threads = threads.and_then(|field| field.whole("threads", 0..=THREADS_PER_DAY_MAX));
     table.finish();
     NetworkConfig {
         allow_private_hosts: hosts.map(read_hosts).unwrap_or_default(),
@@ -96,6 +105,7 @@ pub(super) fn read_network(mut table: Table<'_, '_>) -> NetworkConfig {
         request_timeout: timeout.map_or(default.request_timeout, Duration::from_secs),
         git_folder: default.git_folder,
         git_bytes_max: git.map_or(default.git_bytes_max, |mb| mb << 20),
+        threads_per_day_max: threads.unwrap_or(default.threads_per_day_max),
     }
 }
 

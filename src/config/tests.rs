@@ -143,6 +143,7 @@ installation_id = false
 host_gap_ms = 0
 request_timeout_s = 5
 git_max_mb = 500
+threads_per_day_max = 20
 [relevance]
 title_words = ["BPF", "xdp"]
 path_words = ["kernel/bpf"]
@@ -349,6 +350,7 @@ list_id = "weekly.example.org"
         request_timeout: Duration::from_secs(5),
         git_folder: PathBuf::from("/etc/bpfnews/data/news.git"),
         git_bytes_max: 500 << 20,
+        threads_per_day_max: 20,
     };
     assert_eq!(config.network, network);
     let words = &config.relevance;
@@ -1387,10 +1389,16 @@ fn the_example_is_good_and_explains_every_key() {
         };
         assert!(explained, "line {}: {key} has no comment above it", at + 1);
     }
-    for line in lines.iter().filter(|line| line.starts_with("url = ")) {
-        let marked = line.ends_with("\" # untried")
-            || line.ends_with("\"] # untried")
-            || line.ends_with("\" # untried, guessed");
+    let urls = (0..lines.len()).filter(|&at| lines[at].starts_with("url = "));
+    for at in urls {
+        // The mark of several addresses is behind the last one.
+        let end = lines[at..]
+            .iter()
+            .find(|line| **line != "url = [" && !line.starts_with("    "));
+        let line = end.expect("a list of addresses ends");
+        let address = line.strip_suffix(", guessed").unwrap_or(line);
+        let address = address.strip_suffix(" # untried");
+        let marked = address.is_some_and(|address| address.ends_with(['"', ']']));
         assert!(marked, "no mark: {line}");
     }
 }

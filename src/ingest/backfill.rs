@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
 use super::group_commit::ReadPage;
+use super::poll;
 use super::poll_end::PolledFeed;
 use super::report::Report;
 use super::{Ingest, Mode};
@@ -81,7 +82,7 @@ async fn catch_up(
     stop: &CancellationToken,
 ) -> anyhow::Result<PolledFeed> {
     loop {
-        let report = ingest.poll(row.clone(), stop).await?;
+        let report = poll::poll(ingest, ingest.feed(row.clone())?, stop).await?;
         if let Outcome::Failed { why, .. } = report.outcome {
             anyhow::bail!(
                 "{}: {why}\nThe feed must be polled before the backfill; try again after a good poll.",

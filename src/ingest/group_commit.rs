@@ -1,6 +1,7 @@
 //! Group commit: the first poll that is done commits the entries of all that wait, with pages, stories, posts and ends of polls.
 //! A story that several pages change is built once, and the disk is synced once.
 
+mod lacks;
 mod queue;
 mod transaction;
 
@@ -36,6 +37,8 @@ pub(super) struct GroupCommit {
     rules: FoldRules,
     /// The names that followed filters may use.
     subsystems: Subsystems,
+    /// Whether mails that stories lack are recorded.
+    wants_mails: bool,
     shared: Arc<SharedState>,
     queue: CommitQueue,
     /// The task that holds this lock commits the queue.
@@ -107,6 +110,7 @@ impl GroupCommit {
         clock: Arc<dyn Clock>,
         rules: FoldRules,
         subsystems: Subsystems,
+        wants_mails: bool,
         shared: Arc<SharedState>,
     ) -> Self {
         Self {
@@ -114,6 +118,7 @@ impl GroupCommit {
             clock,
             rules,
             subsystems,
+            wants_mails,
             shared,
             queue: CommitQueue::default(),
             turn: tokio::sync::Mutex::default(),

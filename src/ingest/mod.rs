@@ -18,6 +18,7 @@ mod reader_pool;
 mod report;
 mod shared_state;
 mod slots;
+mod threads;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -164,6 +165,7 @@ impl Ingest {
                 Arc::clone(&clock),
                 config.relevance.clone(),
                 config.subsystems.clone(),
+                config.network.threads_per_day_max > 0,
                 Arc::clone(&shared),
             ),
             store,
@@ -250,9 +252,9 @@ impl Ingest {
         Ok(())
     }
 
-    /// Polls a feed, whether or not it is due. A failure of the feed is in the report; only a failure of our own is an error.
+    /// Polls a feed, whether or not it is due. After an archive, also fetches mails that stories lack. A failure of the feed is in the report; only a failure of our own is an error.
     pub async fn poll(&self, row: FeedRow, stop: &CancellationToken) -> anyhow::Result<Report> {
-        poll::poll(self, self.feed(row)?, stop).await
+        threads::poll_and_complete(self, self.feed(row)?, stop).await
     }
 
     /// Walks a feed back to `since`, and stores everything without announcing it. `on_progress` receives the share that is

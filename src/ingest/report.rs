@@ -47,6 +47,17 @@ impl Report {
         self.faults += page.faults;
     }
 
+    /// Adds a further poll of the same feed.
+    pub(super) fn add_poll(&mut self, again: Self) {
+        self.outcome = again.outcome;
+        self.fresh += again.fresh;
+        self.sighted += again.sighted;
+        self.news += again.news;
+        self.faults += again.faults;
+        self.requests += again.requests;
+        self.rest = again.rest;
+    }
+
     pub(super) fn end(&mut self, end: &PollEnd) {
         self.outcome = end.outcome.clone();
         self.rest = (end.next_poll_at - end.at).to_std().unwrap_or_default();

@@ -16,13 +16,16 @@ pub mod mail;
 pub mod mbox;
 mod mime;
 pub mod newsgroup;
+mod pages;
 mod question;
 mod request;
+pub mod thread;
 pub mod tree;
 pub mod ways;
 mod wire;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -31,13 +34,16 @@ use url::Url;
 
 pub use self::cause::{OWN_NETWORK, cause_of};
 use self::cursor_kind::{CursorKind, read_to};
+pub use self::pages::{item_url, page_of};
 use self::request::BULK_BYTES_MAX;
 pub use self::request::{
     Answer, Body, Expect, FetchError, Method, NewsQuestion, NewsRequest, Request, Validators,
 };
+use self::thread::{ThreadQuestion, ThreadWalk};
+use self::ways::NoThreadWay;
 
 use crate::config::{FeedConfig, FeedKind, Identity};
-use crate::item::{Item, ItemKey, ItemKind};
+use crate::item::{Item, ItemKey};
 
 /// An upstream that can be read.
 #[derive(Debug, Clone)]
@@ -144,6 +150,25 @@ impl Source {
 }
 
 impl Source {
+    /// Starts a walk through one thread of an archive; `cursor` is that of the feed.
+    ///
+    /// # Errors
+    ///
+    /// If no address of the feed can be asked for it.
+    pub fn begin_thread(
+        &self,
+        cursor: Option<&str>,
+        question: Arc<ThreadQuestion>,
+        now: DateTime<Utc>,
+    ) -> Result<Walk, NoThreadWay> {
+        let Self::Ways(ways) = self else {
+            return Err(NoThreadWay::GitAlone);
+        };
+        let ways = ways.thread_ways(cursor, now)?;
+        let walk = ThreadWalk::new(question, ways, now);
+        Ok(Walk::Thread(Box::new(walk)))
+    }
+
     /// Whether a stored cursor can be this way's own.
     fn owns(&self, cursor: &str) -> bool {
         let kind = CursorKind::of(cursor);
@@ -185,6 +210,8 @@ pub enum Walk {
     Ways(Box<ways::WaysWalk>),
     /// One document.
     Feed(feed::FeedWalk),
+    /// Through one thread of an archive.
+    Thread(Box<ThreadWalk>),
 }
 
 impl Walk {
@@ -202,6 +229,7 @@ impl Walk {
             Self::Newsgroup(walk) => walk.next(),
             Self::Ways(walk) => walk.next(),
             Self::Feed(walk) => walk.next(),
+            Self::Thread(walk) => walk.next(),
         }
     }
 
@@ -219,6 +247,7 @@ impl Walk {
             Self::Newsgroup(walk) => walk.read(answer),
             Self::Ways(walk) => walk.read(answer),
             Self::Feed(walk) => walk.read(answer),
+            Self::Thread(walk) => walk.read(answer),
         }
     }
 
@@ -233,6 +262,7 @@ impl Walk {
             Self::Newsgroup(walk) => walk.learn(new_here),
             Self::Ways(walk) => walk.learn(fresh, new_here),
             Self::Feed(walk) => walk.learn(new_here),
+            Self::Thread(_) => Vec::new(),
         }
     }
 
@@ -246,6 +276,8 @@ impl Walk {
             Self::Newsgroup(walk) => walk.cursor(),
             Self::Ways(walk) => walk.cursor(),
             Self::Feed(walk) => walk.cursor(),
+            // It has none: a thread is asked for anew.
+            Self::Thread(_) => String::new(),
         }
     }
 
@@ -259,6 +291,7 @@ impl Walk {
             Self::Newsgroup(walk) => walk.is_cut_short(),
             Self::Ways(walk) => walk.is_cut_short(),
             Self::Feed(_) => false,
+            Self::Thread(walk) => walk.is_cut_short(),
         }
     }
 
@@ -271,7 +304,8 @@ impl Walk {
             | Self::GitTree(_)
             | Self::GitArchive(_)
             | Self::Newsgroup(_)
-            | Self::Feed(_) => false,
+            | Self::Feed(_)
+            | Self::Thread(_) => false,
         }
     }
 
@@ -284,7 +318,7 @@ impl Walk {
             Self::GitArchive(walk) => walk.progress(),
             Self::Newsgroup(walk) => walk.progress(),
             Self::Ways(walk) => walk.progress(),
-            Self::Feed(_) => 1.0,
+            Self::Feed(_) | Self::Thread(_) => 1.0,
         }
     }
 }
@@ -356,35 +390,6 @@ impl KnownVersion {
         } else {
             Validators::default()
         }
-    }
-}
-
-/// The page of an item: its own link, or the address at the first feed that carries it.
-pub fn page_of<'a>(
-    kind: ItemKind,
-    reference: &str,
-    own: Option<String>,
-    mut feeds: impl Iterator<Item = Option<&'a str>>,
-) -> Option<String> {
-    own.or_else(|| feeds.find_map(|feed| item_url(kind, &Url::parse(feed?).ok()?, reference)))
-}
-
-/// The page on which a person reads a mail or a commit of the feed at `base`; `None` for items that have a link of their own,
-/// and for feeds without pages.
-pub fn item_url(kind: ItemKind, base: &Url, reference: &str) -> Option<String> {
-    if !matches!(base.scheme(), "http" | "https") {
-        return None;
-    }
-    match kind {
-        ItemKind::Commit if git::is_git(base) => {
-            git::people::commit_page(base, reference).map(String::from)
-        }
-        ItemKind::Message if git::is_git(base) => {
-            git::people::message_page(base, reference).map(String::from)
-        }
-        ItemKind::Commit => Some(tree::commit_url(base, reference).into()),
-        ItemKind::Message => Some(archive::message_url(base, reference).into()),
-        ItemKind::Article | ItemKind::Release | ItemKind::Video => None,
     }
 }
 

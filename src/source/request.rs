@@ -7,11 +7,14 @@ use url::Url;
 
 use super::question::GitQuestion;
 use crate::config::NewsLogin;
+use crate::item::MessageId;
 
 /// The most bytes of one document.
 const DOCUMENT_BYTES_MAX: u64 = 16 << 20;
 /// The most bytes of a bulk download (an mbox, a range of patches).
 pub(super) const BULK_BYTES_MAX: u64 = 96 << 20;
+/// The most bytes of the mbox of one thread.
+const THREAD_BYTES_MAX: u64 = 16 << 20;
 
 impl Request {
     /// A conditional GET of a feed document.
@@ -45,6 +48,14 @@ impl Request {
             expect: Expect::Bytes,
             validators: Validators::default(),
             bytes_max: BULK_BYTES_MAX,
+        }
+    }
+
+    /// A download of the mbox of one thread.
+    pub(super) fn thread(url: Url) -> Self {
+        Self {
+            bytes_max: THREAD_BYTES_MAX,
+            ..Self::bulk(url, Method::Get)
         }
     }
 
@@ -131,6 +142,15 @@ pub enum NewsQuestion {
         last: u64,
         /// The most heads to be sent.
         most: usize,
+    },
+    /// The articles with these Message-IDs. In the answer, their numbers are their places in this list, from 1.
+    ById(Vec<MessageId>),
+    /// The Message-IDs and references of the articles whose numbers differ by at most `within` from that of `id`.
+    Around {
+        /// An article of the group.
+        id: MessageId,
+        /// The largest difference.
+        within: u64,
     },
 }
 
@@ -247,4 +267,33 @@ pub enum FetchError {
         /// The message.
         why: String,
     },
+}
+
+impl FetchError {
+    /// The error if all of several addresses failed: the first one's, with the reasons of all.
+    pub(super) fn of_all(errors: Vec<Self>) -> Self {
+        let whys: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        let is_offline = |error: &Self| matches!(error, Self::Offline { .. });
+        let position = errors.iter().position(is_offline).unwrap_or(0);
+        let first = errors.into_iter().nth(position);
+        let why = whys.join("; ");
+        match first {
+            Some(error) => error.with_why(why),
+            None => Self::Broken { why },
+        }
+    }
+
+    fn with_why(self, why: String) -> Self {
+        match self {
+            Self::Later { after, .. } => Self::Later { after, why },
+            Self::Held { after, .. } => Self::Held { after, why },
+            Self::Missing { page, .. } => Self::Missing { page, why },
+            Self::Walled { .. } => Self::Walled { why },
+            Self::Gone { .. } => Self::Gone { why },
+            Self::TooBig { .. } => Self::TooBig { why },
+            Self::Broken { .. } => Self::Broken { why },
+            Self::Unreachable { .. } => Self::Unreachable { why },
+            Self::Offline { .. } => Self::Offline { why },
+        }
+    }
 }

@@ -15,6 +15,8 @@ use chrono::{DateTime, Utc};
 use url::Url;
 
 use self::cursor::{WayState, WaysCursor};
+use super::archive::Archive;
+use super::newsgroup::Newsgroup;
 use super::{Answer, FetchError, Gap, Goal, Page, Request, Source, Walk};
 use crate::item::{Item, ItemKey};
 
@@ -29,6 +31,22 @@ const WALL_PAUSE_S: i64 = 3600;
 pub(super) struct FeedWay {
     url: Url,
     source: Source,
+}
+
+/// An address at which a single thread can be asked for.
+#[derive(Debug, Clone)]
+pub(super) enum ThreadWay {
+    Pages(Archive),
+    News(Newsgroup),
+}
+
+/// Why no request can be made for a thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoThreadWay {
+    /// The archive is read by git alone.
+    GitAlone,
+    /// The addresses that could answer have failed, and are left alone for a while.
+    LeftAlone,
 }
 
 /// The addresses of a feed, the best first; never empty.
@@ -72,6 +90,35 @@ impl Ways {
         };
         walk.take_next()?;
         Ok(Walk::Ways(Box::new(walk)))
+    }
+
+    /// The addresses at which a single thread can be asked for: pages before newsgroups, because they need one request. Those
+    /// that are left alone by this cursor are left out.
+    pub(super) fn thread_ways(
+        &self,
+        cursor: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<ThreadWay>, NoThreadWay> {
+        let cursor = WaysCursor::read(cursor, &self.0);
+        let (mut pages, mut news, mut left_alone) = (Vec::new(), Vec::new(), 0);
+        for way in &*self.0 {
+            let way_of = match &way.source {
+                Source::Archive(archive) => ThreadWay::Pages(archive.clone()),
+                Source::Newsgroup(group) => ThreadWay::News(group.clone()),
+                _ => continue,
+            };
+            match way_of {
+                _ if cursor.is_left_alone(&way.url, now.timestamp()) => left_alone += 1,
+                ThreadWay::Pages(_) => pages.push(way_of),
+                ThreadWay::News(_) => news.push(way_of),
+            }
+        }
+        pages.append(&mut news);
+        match (pages.is_empty(), left_alone) {
+            (false, _) => Ok(pages),
+            (true, 0) => Err(NoThreadWay::GitAlone),
+            (true, _) => Err(NoThreadWay::LeftAlone),
+        }
     }
 }
 
@@ -157,7 +204,7 @@ impl WaysWalk {
         let from = self.at;
         match self.take_next() {
             Ok(true) => {}
-            Ok(false) => return Err(self.all_failed()),
+            Ok(false) => return Err(FetchError::of_all(std::mem::take(&mut self.errors))),
             Err(why) => return Err(FetchError::Broken { why }),
         }
         // Between two detours of one address it worked.
@@ -173,20 +220,6 @@ impl WaysWalk {
             is_interim: true,
             ..Page::default()
         })
-    }
-
-    /// The error of a poll that no address answered: the first one's, with the reasons of all.
-    fn all_failed(&mut self) -> FetchError {
-        let errors = std::mem::take(&mut self.errors);
-        let whys: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        let is_offline = |error: &FetchError| matches!(error, FetchError::Offline { .. });
-        let position = errors.iter().position(is_offline).unwrap_or(0);
-        let first = errors.into_iter().nth(position);
-        let why = whys.join("; ");
-        match first {
-            Some(error) => with_why(error, why),
-            None => FetchError::Broken { why },
-        }
     }
 
     pub(super) fn learn(
@@ -256,20 +289,6 @@ fn pause_s(error: &FetchError, failures: u32) -> i64 {
     let doubled = least << failures.min(6);
     let asked = i64::try_from(asked.as_secs()).unwrap_or(PAUSE_S_MAX);
     doubled.min(PAUSE_S_MAX).max(asked.min(86_400))
-}
-
-fn with_why(error: FetchError, why: String) -> FetchError {
-    match error {
-        FetchError::Later { after, .. } => FetchError::Later { after, why },
-        FetchError::Held { after, .. } => FetchError::Held { after, why },
-        FetchError::Missing { page, .. } => FetchError::Missing { page, why },
-        FetchError::Walled { .. } => FetchError::Walled { why },
-        FetchError::Gone { .. } => FetchError::Gone { why },
-        FetchError::TooBig { .. } => FetchError::TooBig { why },
-        FetchError::Broken { .. } => FetchError::Broken { why },
-        FetchError::Unreachable { .. } => FetchError::Unreachable { why },
-        FetchError::Offline { .. } => FetchError::Offline { why },
-    }
 }
 
 /// Notes for maintainers about how a feed is read, from its stored cursor; `now` in unix seconds.

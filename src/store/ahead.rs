@@ -70,6 +70,14 @@ pub async fn set_back(tx: &mut Tx, by: i64, now: DateTime<Utc>) -> anyhow::Resul
     )
     .execute(&mut **tx)
     .await?;
+    sqlx::query!(
+        "UPDATE wanted_mails SET due_at = iif(due_at > $1, MAX(due_at - $2, $1), due_at), wanted_at = MIN(wanted_at, $1)
+         WHERE state = 'wanted'",
+        now,
+        by
+    )
+    .execute(&mut **tx)
+    .await?;
     sqlx::query!("UPDATE troubles SET since_at = $1 WHERE since_at > $1", now)
         .execute(&mut **tx)
         .await?;

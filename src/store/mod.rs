@@ -38,6 +38,7 @@ pub mod suggestions;
 pub mod troubles;
 pub mod turns;
 mod tx;
+pub mod wanted;
 pub mod withdrawn;
 
 pub use self::database::Database;

@@ -279,6 +279,13 @@ pub struct Revision {
     pub patches: Vec<Patch>,
 }
 
+impl Revision {
+    /// Whether all the patches that it counts are here.
+    pub fn has_all_patches(&self) -> bool {
+        self.patches.len() >= self.total as usize
+    }
+}
+
 /// A patch in a revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Patch {

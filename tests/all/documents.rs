@@ -1,5 +1,7 @@
 //! Documents in the upstreams' formats: RSS of articles, public-inbox's Atom, cgit's Atom and log.
 
+use std::io::Write as _;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::rude::answer;
@@ -168,6 +170,29 @@ pub(crate) fn public_inbox(folder: &str, mails: &[Mail], page: usize, path: &str
     };
     let document = mails_atom(&base, shown.into_iter().take(page));
     answer("200 OK", &[], document)
+}
+
+/// The mbox of a thread, as public-inbox packs it: mails as they were sent, with the time of their arrival.
+pub(crate) fn thread_mbox<'a>(mails: impl IntoIterator<Item = &'a Mail>) -> Vec<u8> {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    for mail in mails {
+        let above = match mail.parent.as_str() {
+            "" => String::new(),
+            parent => format!("In-Reply-To: <{parent}>\nReferences: <{parent}>\n"),
+        };
+        let text = format!(
+            "From mboxrd@z Thu Jan  1 00:00:00 1970\nReceived: from a by b; {date}\nMessage-ID: <{id}>\n{above}From: {author} \
+             <{address}@x.example>\nDate: {date}\nSubject: {subject}\n\n{text}\n\n",
+            date = mail.at.to_rfc2822(),
+            id = mail.id,
+            author = mail.author,
+            address = mail.author[..1].to_lowercase(),
+            subject = mail.subject,
+            text = mail.text,
+        );
+        gzip.write_all(text.as_bytes()).expect("memory");
+    }
+    gzip.finish().expect("memory")
 }
 
 /// A commit.

@@ -146,6 +146,8 @@ impl World {
                 contact: None,
                 page: None,
                 installation_id: false,
+                // Most tests count the requests of polls alone.
+                threads_per_day_max: 0,
                 host_gap: Duration::ZERO,
                 request_timeout: Duration::from_secs(3),
                 ..NetworkConfig::default()
@@ -253,6 +255,13 @@ impl World {
         let wanted = format!("GET {path}");
         let seen = self.upstream.seen().into_iter();
         seen.filter(|seen| seen.what() == wanted).collect()
+    }
+
+    /// The paths of all requests so far.
+    pub(crate) fn seen_paths(&self) -> Vec<String> {
+        let seen = self.upstream.seen().into_iter();
+        let path = |seen: Seen| seen.what().split(' ').nth(1).map(str::to_owned);
+        seen.filter_map(path).collect()
     }
 
     /// The number of requests, without those for the healthy feed.

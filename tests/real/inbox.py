@@ -25,7 +25,7 @@ When standard input ends, the script stops the server and removes its temporary 
 mails up to 40 seconds later. Without it, search finds them when the script prints "ok".
 
 With --news, NNTP serves the inbox too, and so does a proxy that can act as a wall. The first line then has the proxy's URL,
-the URLs of the newsgroup without and with TLS, and the file of the certificate, separated by spaces.
+the URLs of the newsgroup without and with TLS, the file of the certificate, and the URL without the proxy, separated by spaces.
 
 Needs public-inbox and its Perl modules: tests/run installs them.
 """
@@ -304,7 +304,7 @@ def main():
         if args.news:
             inbox.serve_news(news_port, tls_port)
             print(front(port), f"nntp://127.0.0.1:{news_port}/{GROUP}", f"nntps://localhost:{tls_port}/{GROUP}",
-                  inbox.certificate, flush=True)
+                  inbox.certificate, inbox.url, flush=True)
         else:
             print(inbox.url, flush=True)
         for line in sys.stdin:

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use tracing::{Instrument as _, Span, info_span};
 
+use super::lacks::{FreshMail, lacking};
 use super::queue::{CommitEntry, ReadPage};
 use super::{CommittedPage, GroupCommit};
 use crate::clock::Clock;
@@ -19,8 +20,8 @@ use crate::item::{Detail, Item};
 use crate::plan::{self, News, Occasion};
 use crate::store::feeds::{self, EndedPoll, FeedRow, Progress};
 use crate::store::items::{self, LoadedItems, StoredPage};
-use crate::store::{Tx, troubles};
-use crate::story::reading::read_early;
+use crate::store::{Tx, troubles, wanted};
+use crate::story::reading::{EarlyReadings, read_early};
 
 /// The pages of one transaction, and their new items.
 struct PageBatch<'a> {
@@ -34,6 +35,8 @@ struct PageBatch<'a> {
     /// Those of them that are new, as they were stored.
     loaded: LoadedItems<'a>,
     news: News,
+    /// The new mails that came in the course of polling.
+    fresh_mails: Vec<FreshMail>,
 }
 
 impl GroupCommit {
@@ -86,6 +89,7 @@ impl GroupCommit {
             touched: Vec::new(),
             loaded: LoadedItems::default(),
             news: News::new(),
+            fresh_mails: Vec::new(),
         };
         let mut committed = Vec::new();
         for (place, entry) in entries.iter().enumerate() {
@@ -98,13 +102,20 @@ impl GroupCommit {
             });
         }
         let PageBatch {
-            tx, progress, news, ..
+            tx,
+            progress,
+            news,
+            fresh_mails,
+            ..
         } = batch;
         progress.save(tx, now).await?;
         if batch.touched.is_empty() {
             return Ok(committed);
         }
         let changed = fold::fold_items(tx, &batch.touched, &batch.loaded, &self.rules).await?;
+        if self.wants_mails {
+            wanted::want(tx, &lacking(&changed, &fresh_mails, now), now).await?;
+        }
         // Seeds and history are no news. Pages of both kinds never share a transaction.
         let is_live = entries.iter().any(|entry| entry.is_live() == Some(true));
         if is_live {
@@ -125,17 +136,31 @@ impl GroupCommit {
         feed: i64,
         mails: &[Item],
     ) -> anyhow::Result<StoredPage> {
-        let now = self.clock.now();
         let readings = read_early(mails, 0..mails.len(), &self.rules.machines);
+        self.store_history(feed, mails, &readings, true).await
+    }
+
+    /// The same for mails that were read already. An import, which nothing else goes on beside, uses more memory.
+    pub(in crate::ingest) async fn store_history(
+        &self,
+        feed: i64,
+        mails: &[Item],
+        readings: &EarlyReadings,
+        is_import: bool,
+    ) -> anyhow::Result<StoredPage> {
+        let now = self.clock.now();
         let mut tx = self.store.write().await?;
         let mut progress = Progress::default();
         let stored = items::put_items(&mut tx, feed, mails, now).await?;
         progress.count_items(feed, stored.sighted);
         progress.save(&mut tx, now).await?;
         let mut loaded = LoadedItems::new();
-        stored.add_loaded(mails, &readings, &mut loaded);
+        stored.add_loaded(mails, readings, &mut loaded);
         let touched = stored.touched();
-        let changed = fold::fold_imported(&mut tx, &touched, &loaded, &self.rules).await?;
+        let changed = match is_import {
+            true => fold::fold_imported(&mut tx, &touched, &loaded, &self.rules).await?,
+            false => fold::fold_items(&mut tx, &touched, &loaded, &self.rules).await?,
+        };
         let on = Occasion {
             now,
             is_live: false,
@@ -255,6 +280,11 @@ impl<'a> PageBatch<'a> {
         }
         self.progress.count_items(row.id, stored.sighted);
         self.touched.extend(stored.touched());
+        if read.mode != Mode::History && matches!(kind, FeedKind::Archive { .. }) {
+            let fresh = stored.fresh.iter();
+            let mails = fresh.map(|(position, id)| FreshMail::of(*id, &page.items[*position]));
+            self.fresh_mails.extend(mails);
+        }
         stored.add_loaded(&page.items, &read.readings, &mut self.loaded);
         let news = news(row, mode, &page.items, place, &stored, now);
         self.news.extend(news);

@@ -20,6 +20,7 @@ use url::Url;
 use crate::item::MessageId;
 
 pub(crate) use self::page::{GZIP_MAGIC, arrival};
+pub(super) use self::page::{MboxLimits, read_mbox_within};
 pub use self::walk::ArchiveWalk;
 use self::walk::Way;
 pub(super) use self::walk::{cursor_since, read_to};
@@ -81,6 +82,15 @@ impl Archive {
         let mut url = self.base.clone();
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend([id.as_str(), "raw"]);
+        }
+        url
+    }
+
+    /// The mbox of the thread that a mail is in.
+    pub(in crate::source) fn thread_url(&self, id: &MessageId) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend([id.as_str(), "t.mbox.gz"]);
         }
         url
     }

@@ -21,13 +21,23 @@ pub(super) fn is_read_raw(email: &str) -> bool {
     is_patchwork || WHOLE.contains(&email)
 }
 
-/// The most bytes of a decompressed mbox; a larger one is a bomb, or covers too long a time.
-const UNPACKED_BYTES_MAX: u64 = BULK_BYTES_MAX * 4;
+/// How much of an mbox is read.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::source) struct MboxLimits {
+    /// The most bytes of a decompressed mbox; a larger one is a bomb, or covers too long a time.
+    pub(in crate::source) unpacked_bytes: u64,
+    /// The most mails; a small file may unpack to millions.
+    pub(in crate::source) mails: usize,
+    /// The most memory for the mails, in bytes.
+    pub(in crate::source) mails_bytes: usize,
+}
 
-/// The most mails in one mbox; a small file may unpack to millions.
-const MAILS_MAX: usize = 50_000;
-/// The most memory for the mails of one mbox, in bytes.
-const MAILS_BYTES_MAX: usize = 128 << 20;
+/// The limits of the mbox of a range of time.
+const RANGE_LIMITS: MboxLimits = MboxLimits {
+    unpacked_bytes: BULK_BYTES_MAX * 4,
+    mails: 50_000,
+    mails_bytes: 128 << 20,
+};
 
 /// The first bytes of a gzip file.
 pub(crate) const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
@@ -92,33 +102,51 @@ pub(super) fn is_past_the_end(answer: &Answer) -> bool {
 pub(super) fn unpacks_to_too_much(url: &Url) -> FetchError {
     FetchError::TooBig {
         why: format!(
-            "{}: unpacks to more than {UNPACKED_BYTES_MAX} bytes",
-            url.path()
+            "{}: unpacks to more than {} bytes",
+            url.path(),
+            RANGE_LIMITS.unpacked_bytes
         ),
     }
 }
 
-/// Reads a gzipped (or plain) mbox; `None` if it exceeds [`UNPACKED_BYTES_MAX`], [`MAILS_MAX`] or [`MAILS_BYTES_MAX`].
+/// Reads a gzipped (or plain) mbox of a range of time; `None` if it exceeds the limits.
 pub(super) fn read_mbox(bytes: &[u8]) -> std::io::Result<Option<Page>> {
+    let (page, is_whole) = read_mbox_within(bytes, RANGE_LIMITS)?;
+    Ok(is_whole.then_some(page))
+}
+
+/// Reads a gzipped (or plain) mbox up to these limits; also returns whether that is all of it.
+pub(in crate::source) fn read_mbox_within(
+    bytes: &[u8],
+    limits: MboxLimits,
+) -> std::io::Result<(Page, bool)> {
     let mut page = Page::default();
     if !bytes.starts_with(&GZIP_MAGIC) {
-        let is_whole = mbox_items(bytes, &mut page)?;
-        return Ok(is_whole.then_some(page));
+        let is_whole = items_within(bytes, limits, &mut page)?;
+        return Ok((page, is_whole));
     }
-    let unpacked = Gunzip::new(bytes).take(UNPACKED_BYTES_MAX);
+    let unpacked = Gunzip::new(bytes).take(limits.unpacked_bytes);
     let mut reader = std::io::BufReader::with_capacity(1 << 16, unpacked);
-    let is_whole = match mbox_items(&mut reader, &mut page) {
+    let is_whole = match items_within(&mut reader, limits, &mut page) {
         Err(e) if e.kind() == std::io::ErrorKind::FileTooLarge => false,
         read => read? && reader.get_ref().limit() > 0,
     };
-    Ok(is_whole.then_some(page))
+    Ok((page, is_whole))
 }
 
 /// Adds the mails of an mbox to a page; returns whether they all fit.
 pub(super) fn mbox_items(mbox: impl std::io::BufRead, page: &mut Page) -> std::io::Result<bool> {
+    items_within(mbox, RANGE_LIMITS, page)
+}
+
+fn items_within(
+    mbox: impl std::io::BufRead,
+    limits: MboxLimits,
+    page: &mut Page,
+) -> std::io::Result<bool> {
     let (mut mails, mut bytes) = (0, 0);
     for raw in Mails::new(mbox) {
-        if mails >= MAILS_MAX || bytes >= MAILS_BYTES_MAX {
+        if mails >= limits.mails || bytes >= limits.mails_bytes {
             return Ok(false);
         }
         mails += 1;

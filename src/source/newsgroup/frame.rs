@@ -11,6 +11,10 @@
 //! absent NUMBER
 //! large NUMBER
 //! until LAST                    (if the answer ends before it covers all)
+//!
+//! around
+//! near MESSAGE-ID REFERENCE …
+//! …
 //! ```
 
 use std::collections::BTreeSet;
@@ -22,6 +26,8 @@ pub(in crate::source) enum NewsAnswer<'a> {
     Group { low: u64, high: u64 },
     /// Articles.
     Articles(ArticlePage<'a>),
+    /// The articles around one; empty if the group does not have that one.
+    Around(Vec<NearArticle<'a>>),
 }
 
 /// Articles of a range of numbers.
@@ -36,6 +42,14 @@ pub(in crate::source) struct ArticlePage<'a> {
     pub(in crate::source) listed: BTreeSet<u64>,
     /// The articles, in the order of the answer.
     pub(in crate::source) articles: Vec<(u64, FoundArticle<'a>)>,
+}
+
+/// An article of which only the overview was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::source) struct NearArticle<'a> {
+    pub(in crate::source) id: &'a str,
+    /// The Message-IDs of the mails above it.
+    pub(in crate::source) references: Vec<&'a str>,
 }
 
 /// What a server sends for an article's number.
@@ -109,6 +123,16 @@ impl FrameWriter {
         self.done_to = Some(number);
     }
 
+    /// Begins the list of the articles around one.
+    pub(in crate::source) fn around(&mut self) {
+        self.line("around ");
+    }
+
+    /// `id` and `references` have no white space inside.
+    pub(in crate::source) fn near(&mut self, id: &str, references: &[&str]) {
+        self.line(&format!("near {id} {}", references.join(" ")));
+    }
+
     /// The whole answer.
     pub(in crate::source) fn whole(self) -> Vec<u8> {
         self.bytes
@@ -137,6 +161,7 @@ pub(in crate::source) fn read(mut bytes: &[u8]) -> Option<NewsAnswer<'_>> {
                 let (low, high) = (number()?, number()?);
                 return Some(NewsAnswer::Group { low, high });
             }
+            "around" => return read_near(bytes).map(NewsAnswer::Around),
             "anchor" => {
                 let id = rest.split_once(' ')?.1;
                 page.anchor = Some((number()?, (id != "-").then(|| id.to_owned())));
@@ -159,6 +184,19 @@ pub(in crate::source) fn read(mut bytes: &[u8]) -> Option<NewsAnswer<'_>> {
         }
     }
     Some(NewsAnswer::Articles(page))
+}
+
+/// The articles around one, a line each.
+fn read_near(bytes: &[u8]) -> Option<Vec<NearArticle<'_>>> {
+    let lines = str::from_utf8(bytes).ok()?.lines();
+    let near = lines.map(|line| {
+        let mut ids = line.strip_prefix("near ")?.split_ascii_whitespace();
+        Some(NearArticle {
+            id: ids.next()?,
+            references: ids.collect(),
+        })
+    });
+    near.collect()
 }
 
 #[cfg(test)]
@@ -189,6 +227,20 @@ mod tests {
     }
 
     #[test]
+    fn the_articles_around_one_come_with_their_references() {
+        let mut frame = FrameWriter::default();
+        frame.around();
+        assert_eq!(read(&frame.whole()), Some(NewsAnswer::Around(Vec::new())));
+        let mut frame = FrameWriter::default();
+        frame.around();
+        frame.near("a@x", &[]);
+        frame.near("b@x", &["r@x", "a@x"]);
+        let near = |id, references| NearArticle { id, references };
+        let wanted = vec![near("a@x", Vec::new()), near("b@x", vec!["r@x", "a@x"])];
+        assert_eq!(read(&frame.whole()), Some(NewsAnswer::Around(wanted)));
+    }
+
+    #[test]
     fn other_bytes_are_refused() {
         for bytes in [
             &b"x"[..],
@@ -196,6 +248,8 @@ mod tests {
             b"article 1 9\nab",
             b"<html>\n",
             b"anchor 1\n",
+            b"around \nfar a@x\n",
+            b"around \nnear \n",
         ] {
             assert_eq!(read(bytes), None);
         }

@@ -51,7 +51,7 @@ impl Newsgroup {
         }
     }
 
-    fn request(&self, ask: NewsQuestion) -> Request {
+    pub(in crate::source) fn request(&self, ask: NewsQuestion) -> Request {
         let login = self.login.clone();
         Request::news(self.url.clone(), NewsRequest { ask, login })
     }

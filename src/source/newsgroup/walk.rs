@@ -306,7 +306,7 @@ impl NewsWalk {
                 NewsStage::Group | NewsStage::Probe { .. } | NewsStage::Over => Err(wrong()),
                 stage => Ok(self.read_articles(&page, &stage)),
             },
-            (NewsAnswer::Group { .. }, _) => Err(wrong()),
+            (NewsAnswer::Group { .. } | NewsAnswer::Around(_), _) => Err(wrong()),
         }
     }
 

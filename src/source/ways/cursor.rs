@@ -92,6 +92,12 @@ impl WaysCursor {
         self.ways.iter().find(|state| state.url == url.as_str())
     }
 
+    /// Whether an address failed, and its pause is not over.
+    pub(super) fn is_left_alone(&self, url: &Url, now: i64) -> bool {
+        let left_until = self.of(url).and_then(|state| state.left_until);
+        left_until.is_some_and(|until| until > now)
+    }
+
     pub(super) fn of_mut(&mut self, url: &Url) -> &mut WayState {
         let known = self.ways.iter().position(|state| state.url == url.as_str());
         let index = known.unwrap_or_else(|| {

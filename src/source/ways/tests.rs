@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::{Body, Method, Validators};
 use super::*;
-use crate::source::{CursorKind, archive, newsgroup};
+use crate::source::CursorKind;
 
 const NEWS: &str = "nntp://news.invalid/a.list";
 const WEB: &str = "https://archive.invalid/list/";
@@ -20,8 +20,8 @@ fn ways(addresses: &[&str]) -> Ways {
     Ways::new(addresses.iter().map(|address| {
         let url = url(address);
         let source = match url.scheme() {
-            "nntp" => Source::Newsgroup(newsgroup::Newsgroup::new(&url, None)),
-            _ => Source::Archive(archive::Archive::new(&url, None)),
+            "nntp" => Source::Newsgroup(Newsgroup::new(&url, None)),
+            _ => Source::Archive(Archive::new(&url, None)),
         };
         (url, source)
     }))
@@ -292,9 +292,9 @@ fn a_cursor_is_known_by_its_fields() {
     let (web, news) = (url(WEB), url(NEWS));
     let tree = crate::source::tree::Tree::new(&web, "master", &[]);
     assert_eq!(first(Source::Tree(tree)), Some(CursorKind::Tree));
-    let list = archive::Archive::new(&web, None);
+    let list = Archive::new(&web, None);
     assert_eq!(first(Source::Archive(list)), Some(CursorKind::Archive));
-    let group = newsgroup::Newsgroup::new(&news, None);
+    let group = Newsgroup::new(&news, None);
     assert_eq!(first(Source::Newsgroup(group)), Some(CursorKind::Newsgroup));
     for other in [
         "{}",

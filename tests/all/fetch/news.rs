@@ -467,3 +467,73 @@ async fn an_account_is_used_if_there_is_one() {
     std::fs::write(&file, "secret\n").expect("a file");
     assert_eq!(ask().await, Ok("group 1 9\n".to_owned()));
 }
+
+/// The group of [`News::request`] with `a@x`, whose overview is `around`.
+fn thread_server(around: &'static str) -> impl Fn(&str, usize) -> Vec<Act> {
+    move |line: &str, _| {
+        polite(line).unwrap_or_else(|| match line {
+            "GROUP a.list" => send("211 9 100 900 a.list\r\n"),
+            "ARTICLE <a@x>" => send("220 0 <a@x>\r\nMessage-ID: <a@x>\r\n\r\n..hello\r\n.\r\n"),
+            "STAT <a@x>" => send("223 120 <a@x>\r\n"),
+            "STAT <other@x>" => send("223 0 <other@x>\r\n"),
+            "OVER 100-270" => send("500 what?\r\n"),
+            "XOVER 100-270" => send(around),
+            _ => send("430 No such article\r\n"),
+        })
+    }
+}
+
+fn ids(texts: &[&str]) -> Vec<bpfnews::item::MessageId> {
+    let parse = |text: &&str| bpfnews::item::MessageId::parse(text).expect("a Message-ID");
+    texts.iter().map(parse).collect()
+}
+
+fn around(id: &str) -> NewsQuestion {
+    NewsQuestion::Around {
+        id: ids(&[id]).remove(0),
+        within: 150,
+    }
+}
+
+#[tokio::test]
+async fn a_thread_comes_by_message_ids_and_from_the_overview() {
+    let near = "224 overview\r\n119\tRe: x\tA\tdate\t<b@x>\t<r@x> <a@x>\t9\t9\r\nnonsense\r\n120\tx\tA\tdate\t<a@x>\t\t9\t9\r\n\
+                121\tx\tA\tdate\tno id here\t<a@x>\r\n.\r\n";
+    let server = News::start(thread_server(near)).await;
+    let fetcher = fetcher();
+    let long = format!("{}@x", "l".repeat(600));
+    let by_id = NewsQuestion::ById(ids(&["gone@x", "a@x", &long]));
+    assert_eq!(
+        server.ask(&fetcher, by_id).await.expect("an answer"),
+        "absent 1\narticle 2 26\nMessage-ID: <a@x>\n\n.hello\nabsent 3\n"
+    );
+    assert_eq!(
+        server
+            .ask(&fetcher, around("a@x"))
+            .await
+            .expect("an answer"),
+        "around \nnear b@x r@x a@x\nnear a@x \n"
+    );
+    for unknown in ["gone@x", "other@x"] {
+        let answer = server.ask(&fetcher, around(unknown)).await;
+        assert_eq!(answer.expect("an answer"), "around \n");
+    }
+    let too_long = server.asked().iter().any(|line| line.len() > 300);
+    assert!(!too_long, "a command has at most 512 bytes");
+}
+
+#[tokio::test]
+async fn an_overview_that_never_ends_is_bounded() {
+    let server = News::start(|line: &str, number| match line {
+        "STAT <a@x>" => send("223 880 <a@x>\r\n"),
+        "OVER 730-900" => vec![
+            Act::Send(b"224 overview\r\n".to_vec()),
+            Act::Forever(b"1\tx\r\n".repeat(9_999), Duration::ZERO),
+        ],
+        line => thread_server("")(line, number),
+    })
+    .await;
+    let error = server.ask(&fetcher(), around("a@x")).await;
+    let error = error.expect_err("it does not end");
+    assert!(matches!(error, FetchError::TooBig { .. }), "{error:?}");
+}

@@ -9,6 +9,7 @@ mod order;
 mod posts;
 mod seeds;
 mod strange;
+mod threads;
 mod together;
 mod windows;
 

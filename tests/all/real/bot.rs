@@ -33,9 +33,18 @@ impl Bot {
 
     /// The same with a pause between requests, so that a kill hits the middle of a walk.
     pub(super) fn with_gap(feeds: &str, host_gap_ms: u32) -> Self {
+        Self::with_threads(feeds, host_gap_ms, 0)
+    }
+
+    /// The same, but it fetches mails that stories lack. The others have only what polls bring.
+    pub(super) fn completing(feeds: &str, host_gap_ms: u32) -> Self {
+        Self::with_threads(feeds, host_gap_ms, 1_000)
+    }
+
+    fn with_threads(feeds: &str, host_gap_ms: u32, threads: u32) -> Self {
         let home = TempDir::new().expect("a temporary folder");
         let config = format!(
-            "database = \"bpfnews.sqlite\"\n\n[network]\nallow_private_hosts = [\"127.0.0.1\", \"localhost\"]\nhost_gap_ms = {host_gap_ms}\n\n{feeds}"
+            "database = \"bpfnews.sqlite\"\n\n[network]\nallow_private_hosts = [\"127.0.0.1\", \"localhost\"]\nhost_gap_ms = {host_gap_ms}\nthreads_per_day_max = {threads}\n\n{feeds}"
         );
         std::fs::write(home.path().join("config.toml"), config).expect("a temporary folder");
         Self {
@@ -272,11 +281,33 @@ impl Bot {
         sql(&self.database(), change);
     }
 
+    /// Makes all wanted mails due.
+    pub(super) fn end_thread_pauses(&self) {
+        sql(&self.database(), "UPDATE wanted_mails SET due_at = 0");
+    }
+
     /// Sets all polls in the database to long ago, as after a long downtime.
     pub(super) fn been_away(&self) {
         let change = "UPDATE feeds SET cursor = json_set(cursor, '$.polled_at', 0)";
         sql(&self.database(), change);
     }
+}
+
+/// What a query of one number gives.
+pub(super) fn number(database: &Path, query: &'static str) -> i64 {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        use sqlx::Connection as _;
+        let options = sqlx::sqlite::SqliteConnectOptions::new()
+            .filename(database)
+            .read_only(true);
+        let mut connection = sqlx::SqliteConnection::connect_with(&options)
+            .await
+            .expect("the database opens");
+        let number = sqlx::query_scalar(query).fetch_one(&mut connection).await;
+        connection.close().await.expect("it closes");
+        number.expect("the query is good SQL")
+    })
 }
 
 /// Text before a terminal's width broke it into lines, with a bar before each.

@@ -18,7 +18,9 @@ mod matrix;
 mod news;
 mod proxy;
 mod repository;
+mod threads;
 mod tree;
+mod ways;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::NewsError;
 use super::dial::send;
-use super::wire::{NewsLines, Status, WireError};
+use super::wire::{
+    ENOUGH_BYTES, LIST_BYTES_MAX, NewsLines, PATIENCE_BYTES, WireError, group_numbers,
+};
+use super::{NewsError, threads};
 use crate::item::MessageId;
 use crate::source::mbox::MAIL_BYTES_MAX;
 use crate::source::newsgroup::NUMBER_MAX;
@@ -13,13 +15,8 @@ use crate::source::request::NewsQuestion;
 
 /// Articles that are asked for without waiting for the first.
 const PIPELINED: usize = 10;
-/// No more articles are asked for after so many bytes of one answer.
-const ENOUGH_BYTES: usize = 16 << 20;
-/// The most bytes and numbers of a list.
-const LIST_BYTES_MAX: u64 = 4 << 20;
+/// The most numbers of a list.
 const NUMBERS_MAX: usize = 200_000;
-/// The bytes after which a connection with an article that does not end is closed.
-const PATIENCE_BYTES: u64 = 2 * MAIL_BYTES_MAX as u64;
 
 /// Asks one question and writes the answer to the frame.
 pub(super) async fn exchange(
@@ -29,6 +26,10 @@ pub(super) async fn exchange(
     frame: &mut FrameWriter,
 ) -> Result<(), NewsError> {
     let (first, last, most, anchor, command, is_newest) = match *ask {
+        NewsQuestion::ById(ref ids) => return threads::by_id(lines, ids, group, frame).await,
+        NewsQuestion::Around { ref id, within } => {
+            return threads::around(lines, id, within, group, frame).await;
+        }
         NewsQuestion::Group => {
             send(lines, &format!("GROUP {group}")).await?;
             let (low, high) = group_numbers(lines.status().await?)?;
@@ -141,28 +142,6 @@ async fn read_batch(
         batch.write(frame);
     }
     Ok(())
-}
-
-/// The lowest and the highest number in the answer to `GROUP`. The number of articles is an estimate and not read.
-fn group_numbers(status: Status) -> Result<(u64, u64), NewsError> {
-    if status.code != 211 {
-        return Err(NewsError::Refused(status));
-    }
-    let mut numbers = status.text.split_ascii_whitespace().skip(1);
-    let mut number = || {
-        numbers
-            .next()?
-            .parse::<u64>()
-            .ok()
-            .filter(|n| *n <= NUMBER_MAX)
-    };
-    match (number(), number()) {
-        (Some(low), Some(high)) => Ok((low, high)),
-        _ => {
-            let why = format!("211 {}", status.text);
-            Err(WireError::Nonsense(why).into())
-        }
-    }
 }
 
 /// The numbers in a range that exist, ascending. Also writes the anchor's Message-ID.

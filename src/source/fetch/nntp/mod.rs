@@ -5,6 +5,7 @@
 
 mod dial;
 mod exchange;
+mod threads;
 mod wire;
 
 use std::collections::HashMap;

@@ -4,10 +4,20 @@ use std::io;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, BufReader};
 
+use super::NewsError;
+use crate::source::mbox::MAIL_BYTES_MAX;
+use crate::source::newsgroup::NUMBER_MAX;
+
 /// The longest status line; the standard has 512 bytes.
 const STATUS_BYTES_MAX: usize = 4096;
 /// A longer line of an article is read in pieces.
 const PIECE_BYTES_MAX: usize = 64 * 1024;
+/// No more articles are asked for after so many bytes of one answer.
+pub(super) const ENOUGH_BYTES: usize = 16 << 20;
+/// The most bytes of a list.
+pub(super) const LIST_BYTES_MAX: u64 = 4 << 20;
+/// The bytes after which a connection with an article that does not end is closed.
+pub(super) const PATIENCE_BYTES: u64 = 2 * MAIL_BYTES_MAX as u64;
 
 /// A connection to a server.
 pub(super) trait NewsStream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -143,6 +153,28 @@ impl NewsLines {
                 article.extend_from_slice(line);
             }
             is_start = is_end;
+        }
+    }
+}
+
+/// The lowest and the highest number in the answer to `GROUP`. The number of articles is an estimate and not read.
+pub(super) fn group_numbers(status: Status) -> Result<(u64, u64), NewsError> {
+    if status.code != 211 {
+        return Err(NewsError::Refused(status));
+    }
+    let mut numbers = status.text.split_ascii_whitespace().skip(1);
+    let mut number = || {
+        numbers
+            .next()?
+            .parse::<u64>()
+            .ok()
+            .filter(|n| *n <= NUMBER_MAX)
+    };
+    match (number(), number()) {
+        (Some(low), Some(high)) => Ok((low, high)),
+        _ => {
+            let why = format!("211 {}", status.text);
+            Err(WireError::Nonsense(why).into())
         }
     }
 }

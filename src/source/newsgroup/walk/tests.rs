@@ -73,6 +73,9 @@ impl Group {
             NewsQuestion::Heads { first, last, most } => {
                 self.articles(first, last, most, false, &mut frame)
             }
+            NewsQuestion::ById(_) | NewsQuestion::Around { .. } => {
+                panic!("a poll does not ask for threads")
+            }
         };
         let broke = || FetchError::Later {
             after: None,
