@@ -7,6 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::json;
 
 use super::folders::put_folders;
+use super::values::put_values;
 use crate::store::packed::{self, EndToEnd};
 use crate::store::{Database, Tx, numbers};
 use crate::story::Story;
@@ -223,7 +224,9 @@ pub async fn put_stories(
     .await
     .context("storing stories")?;
     let numbered = stories.iter().map(|(after, _)| (after.number, after.story));
-    put_folders(tx, &numbered.collect::<Vec<_>>()).await?;
+    let numbered: Vec<(i64, &Story)> = numbered.collect();
+    put_folders(tx, &numbered).await?;
+    put_values(tx, &numbered).await?;
     let known = stories.iter().filter(|(after, _)| !after.is_new);
     let known: Vec<i64> = known.map(|(after, _)| after.number).collect();
     take_out_of_search(tx, &known).await?;
@@ -327,7 +330,7 @@ fn searched(story: &Story) -> (String, String, String) {
     )
 }
 
-fn days(day: NaiveDate) -> i64 {
+pub(super) fn days(day: NaiveDate) -> i64 {
     day.signed_duration_since(DateTime::UNIX_EPOCH.date_naive())
         .num_days()
 }
