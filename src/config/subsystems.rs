@@ -31,14 +31,15 @@ pub(super) fn read_subsystems(
 /// Reads `{ feed = "bpf-next" }`: the feed must be a tree that git reads.
 fn read_feed(field: Field<'_, '_>, feeds: &[Arc<FeedConfig>]) -> Option<Subsystems> {
     const NAME: &str = "the name of a feed of kind tree, such as \"bpf-next\"";
-    let mut feed = None;
-    for (key, value) in field.entries(RIGHT, 1)? {
-        match key.as_str() {
-            "feed" => feed = Some(value),
-            _ => value.note(format!("unknown key; expected {RIGHT}")),
-        }
+    if field.is_empty_table() {
+        field.expected(RIGHT);
+        return None;
     }
-    let field = feed?;
+    let (key, field) = field.entries(RIGHT, 1)?.pop()?;
+    if key != "feed" {
+        field.note(format!("unknown key; expected {RIGHT}"));
+        return None;
+    }
     let name = field.text(NAME)?;
     let Some(named) = feeds.iter().find(|feed| feed.name == name) else {
         field.note(format!("there is no feed {}", quoted(name)));

@@ -99,16 +99,16 @@ pub async fn filtered_stories_after(
     most: usize,
 ) -> anyhow::Result<FilteredStories> {
     let mut found = FilteredStories::default();
-    let comparison = StoryComparison {
+    let reader = StretchReader {
         condition: filter.condition(),
         today,
     };
     let mut after = after.unwrap_or(START);
     let read_all = async {
         loop {
-            let end = comparison.stretch_end(readers, after).await?;
+            let end = reader.stretch_end(readers, after).await?;
             loop {
-                let page = comparison.page(readers, after, end).await?;
+                let page = reader.page(readers, after, end).await?;
                 let is_last = i64::try_from(page.len())? < PAGE;
                 for (place, story) in page {
                     found.looked_at += 1;
@@ -141,13 +141,13 @@ pub async fn filtered_stories_after(
     Ok(found)
 }
 
-/// Compares the stored values of stories.
-struct StoryComparison {
+/// Reads the stories of a stretch that their values do not rule out.
+struct StretchReader {
     condition: Condition,
     today: i64,
 }
 
-impl StoryComparison {
+impl StretchReader {
     /// The last place of a stretch behind a place; `None` if no more stories are there than one stretch.
     async fn stretch_end(
         &self,

@@ -34,13 +34,11 @@ pub use self::shown::{
     best_of_the_week, best_stories, day_of, is_retracted, items_of_story, newest_matches,
     search_stories, story_of_link, unanswered_stories,
 };
-pub(in crate::store) use self::stored::fill_figures;
 pub use self::stored::{
     StoredStory, StoryUpdate, latest_stories, next_number, pack, packed_stories, pulls_since,
     put_stories, remember_ids, remove_stories, stories_of_clusters, unpack_story,
 };
-pub(in crate::store) use self::values::fill_values;
-
+pub(in crate::store) use self::stored::{fill_figures, fill_values};
 use super::Tx;
 use super::items::{LoadedItems, day, unpack};
 use crate::item::{ItemKind, Person};

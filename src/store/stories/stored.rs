@@ -13,7 +13,7 @@ use crate::store::{Database, Tx, numbers};
 use crate::story::Story;
 use crate::story::numbers::SeriesFigures;
 
-/// Stories that are read at a time to fill the table of figures.
+/// Stories that are read at a time to fill a table.
 const PAGE: i64 = 500;
 
 /// The most pull requests that are read to find those that wait.
@@ -269,6 +269,33 @@ pub(in crate::store) async fn fill_figures(
         });
         let rows: Vec<_> = read.collect();
         numbers::put_rows(connection, &rows).await?;
+    }
+}
+
+/// Fills the table of values, after the migration that made it. A story that cannot be read is left out.
+pub(in crate::store) async fn fill_values(
+    connection: &mut sqlx::SqliteConnection,
+) -> anyhow::Result<()> {
+    let mut after = 0;
+    loop {
+        let page = sqlx::query!(
+            r#"SELECT number AS "number!", told AS "told!" FROM stories
+               WHERE number > $1 AND relevant = 1 ORDER BY number LIMIT $2"#,
+            after,
+            PAGE
+        )
+        .fetch_all(&mut *connection)
+        .await
+        .context("reading the stories for their values")?;
+        let Some(last) = page.last() else {
+            return Ok(());
+        };
+        after = last.number;
+        let read = page.iter();
+        let read = read.filter_map(|row| Some((row.number, unpack_story(&row.told).ok()?)));
+        let stories: Vec<(i64, Story)> = read.collect();
+        let stories: Vec<(i64, &Story)> = stories.iter().map(|(n, story)| (*n, story)).collect();
+        put_values(connection, &stories).await?;
     }
 }
 

@@ -4,12 +4,8 @@ use anyhow::Context as _;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::folders::{FOLDERS_MAX, LEVELS_MAX, folders_of, is_plain};
-use super::stored::unpack_story;
 use crate::filter::{Condition, NumberField, StoryValues, ValueColumn, ValueTest, json_word};
 use crate::story::Story;
-
-/// Stories that are read at a time to fill the table.
-const PAGE: i64 = 500;
 
 /// Replaces the values of these stories. Stories that are not about BPF have none.
 pub(super) async fn put_values(
@@ -48,31 +44,6 @@ pub(super) async fn put_values(
     .await
     .context("storing the values of stories")?;
     Ok(())
-}
-
-/// Fills the table from the stored stories, after the migration that made it. A story that cannot be read is left out.
-pub(in crate::store) async fn fill_values(connection: &mut SqliteConnection) -> anyhow::Result<()> {
-    let mut after = 0;
-    loop {
-        let page = sqlx::query!(
-            r#"SELECT number AS "number!", told AS "told!" FROM stories
-               WHERE number > $1 AND relevant = 1 ORDER BY number LIMIT $2"#,
-            after,
-            PAGE
-        )
-        .fetch_all(&mut *connection)
-        .await
-        .context("reading the stories for their values")?;
-        let Some(last) = page.last() else {
-            return Ok(());
-        };
-        after = last.number;
-        let read = page.iter();
-        let read = read.filter_map(|row| Some((row.number, unpack_story(&row.told).ok()?)));
-        let stories: Vec<(i64, Story)> = read.collect();
-        let stories: Vec<(i64, &Story)> = stories.iter().map(|(n, story)| (*n, story)).collect();
-        put_values(connection, &stories).await?;
-    }
 }
 
 /// Appends a condition about `stories s` and `story_values f`. Unknown is NULL, whose joints are those of the condition.

@@ -273,6 +273,12 @@ impl Bot {
         sql(&self.database(), change);
     }
 
+    /// Makes the database believe that the subsystems were read long ago.
+    pub(super) fn forget_when_subsystems_were_read(&self) {
+        let change = "UPDATE subsystem_files SET read_at = min(read_at, 0), tried_at = 0";
+        sql(&self.database(), change);
+    }
+
     /// Makes the database believe that the last poll of all feeds was long ago, as after a long time off.
     pub(super) fn been_away(&self) {
         let change = "UPDATE feeds SET cursor = json_set(cursor, '$.polled_at', 0)";
