@@ -4,11 +4,11 @@ use std::collections::{BTreeSet, HashSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::Occasion;
+use super::{Occasion, SERIES_HOLD};
 use crate::destination::Destination;
 use crate::fold::ChangedStory;
-use crate::post::milestone::{self, Milestone, MilestoneWay};
-use crate::post::story::{self, Content};
+use crate::post::milestone::{self, Milestone, MilestoneKind, MilestoneWay};
+use crate::post::story::{self, Content, Line};
 use crate::store::Tx;
 use crate::store::outbox::{self, NewDelivery, PostRow, SendState, Verb};
 use crate::store::stories;
@@ -50,6 +50,7 @@ pub(super) async fn announce(
 ) -> anyhow::Result<()> {
     // Without either, all that the story reached may be history.
     if !on.is_live || (noted.is_none() && known.is_none()) {
+        update_revisions(tx, destination, post, story, on.now).await?;
         return Ok(());
     }
     let noted: HashSet<&str> = noted.unwrap_or_default().split_whitespace().collect();
@@ -57,13 +58,92 @@ pub(super) async fn announce(
         |key: &str| noted.contains(key) || known.is_some_and(|known| known.contains(key));
     let ways = &destination.config.milestones;
     let news = milestone::to_announce(milestone::reached(story), ways, is_known, on.now - NEWS_MAX);
-    for (milestone, way) in news {
+    let is_revision = |kind| matches!(kind, MilestoneKind::Revision(_));
+    let mut from = None;
+    if news
+        .iter()
+        .any(|(milestone, _)| is_revision(milestone.kind))
+    {
+        from = drop_revisions(tx, post, on.now).await?;
+    } else {
+        update_revisions(tx, destination, post, story, on.now).await?;
+    }
+    for (mut milestone, way) in news {
+        if let (Some(from), MilestoneKind::Revision(version)) = (&from, milestone.kind) {
+            milestone.what = format!("{from} → v{version}");
+        }
         announce_one(tx, destination, post, story, milestone, way, on.now).await?;
     }
     Ok(())
 }
 
-/// Queues the message about one milestone below a post that was sent. A post that is still to be sent will show it.
+/// The messages about revisions below a post that were not tried yet, with their deliveries' numbers.
+async fn waiting_revisions(tx: &mut Tx, post: &PostRow) -> anyhow::Result<Vec<(i64, Line)>> {
+    let of_post = format!("{}-v", post.content.mark());
+    let is_revision = |line: &Line| {
+        let version = line.mark.strip_prefix(&of_post);
+        version.is_some_and(|version| version.bytes().all(|digit| digit.is_ascii_digit()))
+    };
+    let waiting = outbox::untried_replies(tx, post.id).await?.into_iter();
+    let revisions = waiting.filter_map(|(id, content)| match content {
+        Content::Line(line) if is_revision(&line) => Some((id, line)),
+        _ => None,
+    });
+    Ok(revisions.collect())
+}
+
+/// Gives up the messages about revisions that are not sent yet, because a later one is announced. Returns the revision before
+/// the first of them: `v1`.
+async fn drop_revisions(
+    tx: &mut Tx,
+    post: &PostRow,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Option<String>> {
+    let mut from = None;
+    for (id, line) in waiting_revisions(tx, post).await? {
+        outbox::drop_reply(tx, id, "a later revision came", now).await?;
+        let before = line.what.split_once(" → ");
+        from = from.or_else(|| before.map(|(before, _)| before.to_owned()));
+    }
+    Ok(from)
+}
+
+/// Brings messages about a revision that wait for its other mails up to date. If the mails are there, the messages are due.
+async fn update_revisions(
+    tx: &mut Tx,
+    destination: &Destination,
+    post: &PostRow,
+    story: &Story,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    if !destination.config.milestones.announces_revisions() {
+        return Ok(());
+    }
+    for (id, line) in waiting_revisions(tx, post).await? {
+        let due_at = is_whole(story).then(|| due_at(destination, now));
+        let line = story::line(story, line.what, line.mark);
+        outbox::update_reply(tx, id, &Content::Line(line), due_at).await?;
+    }
+    Ok(())
+}
+
+/// Whether the mails of the newest revision are there. Its cover letter may be late, if the revisions before had one.
+fn is_whole(story: &Story) -> bool {
+    let newest = story.revisions.last();
+    let has_cover = newest.is_none_or(|newest| newest.cover || newest.total <= 1);
+    let had_cover = story.revisions.iter().any(|revision| revision.cover);
+    !story::waits_for_parts(story) && (has_cover || !had_cover)
+}
+
+fn due_at(destination: &Destination, at: DateTime<Utc>) -> DateTime<Utc> {
+    destination
+        .config
+        .quiet
+        .map_or(at, |quiet| quiet.end_after(at))
+}
+
+/// Queues the message about one milestone below a post that was sent. A post that is still to be sent will show it. A revision
+/// waits a while for its other mails, because its first one may have another title.
 pub(super) async fn announce_one(
     tx: &mut Tx,
     destination: &Destination,
@@ -80,13 +160,18 @@ pub(super) async fn announce_one(
     let mut line = story::line(story, milestone.what, mark);
     line.link = milestone.link.or(line.link);
     let line = Content::Line(line);
-    let quiet = destination.config.quiet;
+    let is_early = matches!(milestone.kind, MilestoneKind::Revision(_)) && !is_whole(story);
+    let hold = if is_early {
+        SERIES_HOLD
+    } else {
+        TimeDelta::zero()
+    };
     let reply = NewDelivery {
         channel: post.channel_id,
         post: Some(post.id),
         verb: Verb::Reply,
         content: Some(&line),
-        due_at: quiet.map_or(now, |quiet| quiet.end_after(now)),
+        due_at: due_at(destination, now + hold),
         in_thread: way == MilestoneWay::Thread,
     };
     outbox::queue(tx, &reply).await

@@ -38,9 +38,9 @@ fn files(bot: &Bot, filter: &str) -> BTreeSet<String> {
     files
 }
 
-/// What a poll says.
+/// What a poll says and logs.
 fn poll(bot: &Bot) -> String {
-    let output = bot.run(&["poll", "--feed", "tree"]);
+    let output = bot.run(&["-v", "poll", "--feed", "tree"]);
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said).into_owned();
     assert!(output.status.success(), "{said}");
