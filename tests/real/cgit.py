@@ -12,7 +12,6 @@ fifty a page.
 """
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,8 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+
+from ports import own_ports
 
 CGIT = Path("/usr/lib/cgit/cgit.cgi")
 LIGHTTPD = Path("/usr/sbin/lighttpd")
@@ -48,14 +49,8 @@ setenv.add-environment = ("CGIT_CONFIG" => "{top}/cgitrc")
 """
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 def serve(top, repo):
-    port = free_port()
+    port, = own_ports(1)
     (top / "cgitrc").write_text(CGITRC.format(name=NAME, repo=repo))
     (top / "lighttpd.conf").write_text(LIGHTTPD_CONF.format(port=port, top=top, cgit=CGIT))
     server = subprocess.Popen([LIGHTTPD, "-D", "-f", top / "lighttpd.conf"], stdin=subprocess.DEVNULL,

@@ -24,6 +24,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from ports import own_ports
+
 LIGHTTPD = Path("/usr/sbin/lighttpd")
 
 LIGHTTPD_CONF = """server.modules = ("mod_setenv", "mod_cgi", "mod_alias", "mod_accesslog")
@@ -36,12 +38,6 @@ cgi.assign = ("" => "")
 alias.url = ("/" => "{backend}/")
 setenv.add-environment = ("GIT_PROJECT_ROOT" => "{root}", "GIT_HTTP_EXPORT_ALL" => "1", {config})
 """
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def configuration(unfiltered):
@@ -67,7 +63,7 @@ def wait_for(server, port):
 
 
 def serve_http(top, root, env):
-    port = free_port()
+    port, = own_ports(1)
     backend = subprocess.run(["git", "--exec-path"], check=True, capture_output=True, text=True).stdout.strip()
     config = ", ".join(f'"{key}" => "{value}"' for key, value in env.items())
     conf = LIGHTTPD_CONF.format(port=port, top=top, root=root, backend=f"{backend}/git-http-backend", config=config)
@@ -79,7 +75,7 @@ def serve_http(top, root, env):
 
 
 def serve_daemon(root, env):
-    port = free_port()
+    port, = own_ports(1)
     server = subprocess.Popen(["git", "daemon", f"--base-path={root}", "--export-all", "--listen=127.0.0.1",
                                f"--port={port}", "--reuseaddr", str(root)], stdin=subprocess.DEVNULL,
                               stdout=sys.stderr, env=dict(os.environ, **env), process_group=0)

@@ -282,12 +282,6 @@ def front(port):
     return f"http://127.0.0.1:{server.server_port}/{NAME}/"
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("mbox", type=Path)
@@ -301,13 +295,13 @@ def main():
     top, inbox = Path(tempfile.mkdtemp(prefix="bpfnews-inbox.")), None
     try:
         everything = list(mails(args.mbox))
-        port = free_port()
+        # No connection of another test takes these while the mails are indexed.
+        port, news_port, tls_port = own_ports(3)
         inbox = Inbox(top, everything, port, args.lag)
         inbox.let_in(len(everything) if args.first is None else args.first)
         inbox.everything = everything
         inbox.serve(port)
         if args.news:
-            news_port, tls_port = own_ports(2)
             inbox.serve_news(news_port, tls_port)
             print(front(port), f"nntp://127.0.0.1:{news_port}/{GROUP}", f"nntps://localhost:{tls_port}/{GROUP}",
                   inbox.certificate, flush=True)

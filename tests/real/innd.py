@@ -133,7 +133,7 @@ def main():
         sys.exit("inn2 is not installed")
     top, inn = Path(tempfile.mkdtemp(prefix="bpfnews-innd.")), None
     try:
-        port = own_ports(1)[0]
+        port, = own_ports(1)
         inn = Inn(top, port)
         inn.post(int(sys.argv[1]))
         print(f"nntp://127.0.0.1:{port}/{GROUP}", flush=True)

@@ -4,19 +4,23 @@ import os
 import socket
 import sys
 
+# Below the range from which connections get their ports.
+FIRST, END = 20_000, 32_000
+
 
 def own_ports(count):
-    """Free ports outside of the range from which connections get theirs, so that a server can come back to its port. Each
-    process has ports of its own."""
-    first, ports = 20_000 + os.getpid() % 1_700 * 7, []
-    for port in range(first, first + 7):
+    """Free ports outside of the range from which connections get theirs. So a server finds its port free, also when it
+    starts long after this, and when it comes back. Each process begins its search at a place of its own."""
+    begin, ports = os.getpid() * 7 % (END - FIRST), []
+    for step in range(END - FIRST):
+        port = FIRST + (begin + step) % (END - FIRST)
         with socket.socket() as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 s.bind(("127.0.0.1", port))
                 ports.append(port)
             except OSError:
-                pass
-    if len(ports) < count:
-        sys.exit("there are no free ports")
-    return ports[:count]
+                continue
+        if len(ports) == count:
+            return ports
+    sys.exit("there are no free ports")

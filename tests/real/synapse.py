@@ -19,7 +19,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -27,6 +26,8 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+
+from ports import own_ports
 
 PYTHON = Path(__file__).resolve().parents[2] / "target/synapse/bin/python"
 START_MAX_S = 120
@@ -88,9 +89,7 @@ def settings(folder, port, secret, limited):
 class Homeserver:
     def __init__(self, limited):
         self.folder = Path(tempfile.mkdtemp(prefix="bpfnews-synapse-"))
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port, = own_ports(1)
         self.url = f"http://127.0.0.1:{self.port}"
         self.secret = secrets.token_hex(16)
         self.process = None
