@@ -1,6 +1,6 @@
 //! Announces the milestones of a story below its post: a message of its own for each, once.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -48,9 +48,9 @@ pub(super) async fn announce(
     known: Option<&HashSet<String>>,
     on: Occasion,
 ) -> anyhow::Result<()> {
+    update_revisions(tx, destination, post, story, on.now).await?;
     // Without either, all that the story reached may be history.
     if !on.is_live || (noted.is_none() && known.is_none()) {
-        update_revisions(tx, destination, post, story, on.now).await?;
         return Ok(());
     }
     let noted: HashSet<&str> = noted.unwrap_or_default().split_whitespace().collect();
@@ -58,57 +58,14 @@ pub(super) async fn announce(
         |key: &str| noted.contains(key) || known.is_some_and(|known| known.contains(key));
     let ways = &destination.config.milestones;
     let news = milestone::to_announce(milestone::reached(story), ways, is_known, on.now - NEWS_MAX);
-    let is_revision = |kind| matches!(kind, MilestoneKind::Revision(_));
-    let mut from = None;
-    if news
-        .iter()
-        .any(|(milestone, _)| is_revision(milestone.kind))
-    {
-        from = drop_revisions(tx, post, on.now).await?;
-    } else {
-        update_revisions(tx, destination, post, story, on.now).await?;
-    }
-    for (mut milestone, way) in news {
-        if let (Some(from), MilestoneKind::Revision(version)) = (&from, milestone.kind) {
-            milestone.what = format!("{from} → v{version}");
-        }
+    for (milestone, way) in news {
         announce_one(tx, destination, post, story, milestone, way, on.now).await?;
     }
     Ok(())
 }
 
-/// The messages about revisions below a post that were not tried yet, with their deliveries' numbers.
-async fn waiting_revisions(tx: &mut Tx, post: &PostRow) -> anyhow::Result<Vec<(i64, Line)>> {
-    let of_post = format!("{}-v", post.content.mark());
-    let is_revision = |line: &Line| {
-        let version = line.mark.strip_prefix(&of_post);
-        version.is_some_and(|version| version.bytes().all(|digit| digit.is_ascii_digit()))
-    };
-    let waiting = outbox::untried_replies(tx, post.id).await?.into_iter();
-    let revisions = waiting.filter_map(|(id, content)| match content {
-        Content::Line(line) if is_revision(&line) => Some((id, line)),
-        _ => None,
-    });
-    Ok(revisions.collect())
-}
-
-/// Gives up the messages about revisions that are not sent yet, because a later one is announced. Returns the revision before
-/// the first of them: `v1`.
-async fn drop_revisions(
-    tx: &mut Tx,
-    post: &PostRow,
-    now: DateTime<Utc>,
-) -> anyhow::Result<Option<String>> {
-    let mut from = None;
-    for (id, line) in waiting_revisions(tx, post).await? {
-        outbox::drop_reply(tx, id, "a later revision came", now).await?;
-        let before = line.what.split_once(" → ");
-        from = from.or_else(|| before.map(|(before, _)| before.to_owned()));
-    }
-    Ok(from)
-}
-
-/// Brings messages about a revision that wait for its other mails up to date. If the mails are there, the messages are due.
+/// Brings messages about revisions up to date that were not tried yet. The newest one is due if the mails of its revision are
+/// there.
 async fn update_revisions(
     tx: &mut Tx,
     destination: &Destination,
@@ -119,9 +76,29 @@ async fn update_revisions(
     if !destination.config.milestones.announces_revisions() {
         return Ok(());
     }
-    for (id, line) in waiting_revisions(tx, post).await? {
-        let due_at = is_whole(story).then(|| due_at(destination, now));
-        let line = story::line(story, line.what, line.mark);
+    let mark = |key: &str| format!("{}-{key}", post.content.mark());
+    let reached = milestone::reached(story);
+    let revisions = reached
+        .iter()
+        .filter(|milestone| matches!(milestone.kind, MilestoneKind::Revision(_)));
+    let revisions: HashMap<String, bool> = revisions
+        .map(|milestone| (mark(&milestone.key), milestone.is_current))
+        .collect();
+    for (id, content) in outbox::untried_replies(tx, post.id).await? {
+        let Content::Line(before) = content else {
+            continue;
+        };
+        let Some(&is_newest) = revisions.get(&before.mark) else {
+            continue;
+        };
+        let fresh = story::line(story, before.what.clone(), before.mark.clone());
+        let (line, due_at) = match is_newest {
+            true => (fresh, is_whole(story).then(|| due_at(destination, now))),
+            false => {
+                let title = fresh.title;
+                (Line { title, ..before }, None)
+            }
+        };
         outbox::update_reply(tx, id, &Content::Line(line), due_at).await?;
     }
     Ok(())

@@ -42,19 +42,3 @@ pub async fn update_reply(
     .context("changing a reply that waits")?;
     Ok(())
 }
-
-/// Gives up a reply that was not tried yet.
-pub async fn drop_reply(tx: &mut Tx, id: i64, why: &str, now: DateTime<Utc>) -> anyhow::Result<()> {
-    let now = now.timestamp();
-    sqlx::query!(
-        "UPDATE deliveries SET state = 'dead', why = $2, settled_at = $3
-         WHERE id = $1 AND state = 'owed' AND attempts = 0",
-        id,
-        why,
-        now
-    )
-    .execute(&mut **tx)
-    .await
-    .context("giving up a reply")?;
-    Ok(())
-}

@@ -16,7 +16,7 @@ use super::world::config_text;
 const MORE_KIB: u64 = 12 * 1_024;
 /// A page of deliveries, and those that are left when the next one is queued.
 const QUEUE_MAX: i64 = 250;
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = Duration::from_secs(3_000);
 
 /// What an issue took on its way.
 #[derive(Debug)]
