@@ -34,7 +34,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Mails in one transaction.
 const BATCH: usize = 1_000;
-/// People who write.
+/// The people who write mails.
 const PEOPLE: usize = 2_000;
 
 #[derive(Parser)]

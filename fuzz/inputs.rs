@@ -1,5 +1,6 @@
-//! What outside bytes go through, one function for each kind of them: the fuzz targets call these, and so does
-//! `examples/mutate.rs`, which needs no nightly compiler. Each may refuse its input; none may panic, hang, or grow.
+//! The readers of outside bytes, one function for each kind of input. The fuzz targets call them, and so does
+//! `examples/mutate.rs`, which needs no nightly compiler. Each may refuse its input; none may panic, hang, or use unbounded
+//! memory.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -16,12 +17,12 @@ use bpfnews::source::{Answer, Body, Goal, Page, Source, Validators, Walk, mail};
 use chrono::{DateTime, TimeDelta, Utc};
 use url::Url;
 
-/// Where the walks are.
+/// The cursor of the walks.
 const TREE_CURSOR: &str = r#"{"paths":{"":{"tip":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}}}"#;
 const TREE_TIP: &str =
     "<feed><entry><link href='/c/?id=bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb'/></entry></feed>";
 
-/// Something that reads bytes of strangers: its name, and what reads them.
+/// A function that reads bytes of strangers, with its name.
 pub(crate) type Target = (&'static str, fn(&[u8]));
 
 /// Every kind of input, by the name of its corpus.
@@ -45,7 +46,7 @@ fn url() -> &'static Url {
     AT.get_or_init(|| Url::parse("https://host.example/list/").expect("a URL"))
 }
 
-/// Has a walk read an answer; gives what it makes of it.
+/// Lets a walk read an answer; returns the result.
 fn read(walk: &mut Walk, bytes: &[u8]) -> Option<Page> {
     walk.next()?;
     let answer = Answer {
@@ -148,7 +149,7 @@ pub(crate) fn configuration(data: &[u8]) {
     }
 }
 
-/// What people write in chat.
+/// Texts that people write in chat.
 pub(crate) fn chat(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     for audience in [Audience::Readers, Audience::Editors, Audience::Maintainers] {

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// The most people remembered. When it is reached, people whose burst is full again are forgotten first.
+/// The most people remembered. At this number, those with a full burst are forgotten first.
 pub(crate) const PEOPLE_MAX: usize = 10_000;
 
 /// The reaction to a request.
@@ -50,7 +50,7 @@ impl<K: Eq + Hash> RateLimit<K> {
         }
     }
 
-    /// Drops what is known of a person.
+    /// Forgets a person.
     pub fn forget(&self, person: &K) {
         let mut people = self.people.lock().expect("no holder of the limits panics");
         people.remove(person);

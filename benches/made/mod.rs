@@ -89,7 +89,7 @@ pub(crate) async fn make(file: &Path, rows: Rows<'_>) {
 }
 
 /// A database of `items` mails. The shipped code stores [`PAGES`] pages of them; the others are rows of the same
-/// shape. Each inserted story is `told`.
+/// shape. All inserted stories have the same packed JSON.
 pub(crate) async fn fill(file: &Path, items: u64, told: &[u8]) -> (Store, i64) {
     let (store, feed) = open(file).await;
     let ours = (PAGE * PAGES) as u64;

@@ -298,7 +298,7 @@ impl Years {
     }
 }
 
-/// A mail by `who`, below the mails above (nearest last).
+/// A mail by the author `who`, below the mails above (nearest last).
 pub(crate) fn mail(
     id: &str,
     above: &[String],

@@ -125,7 +125,7 @@ async fn look(world: &World, mails: &[Item]) {
     tx.commit().await.expect("nothing to write");
     assert!(
         mails.len() == PAGE && stored.fresh.is_empty() && stored.sighted == 0,
-        "the look found new what was known"
+        "the look took known entries for new ones"
     );
 }
 

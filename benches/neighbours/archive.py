@@ -1,6 +1,6 @@
 """Reads the first mails of an archive (a git repository with one mail a commit, as the file m) as a neighbour would.
 
-    cat-file       git cat-file alone: what nobody can avoid
+    cat-file       git cat-file alone: the floor
     python         Python's email package, and SQLite
     public-inbox   public-inbox-index -L basic: threads, dates and Message-IDs, no words
 """
@@ -22,7 +22,7 @@ def commits(epoch, mails):
 
 
 def bodies(epoch, chosen, home):
-    """The mails, as git gives them."""
+    """The mails, as git prints them."""
     with open(f"{home}/wanted", "w") as wanted:
         wanted.writelines(f"{commit}:m\n" for commit in chosen)
     with open(f"{home}/wanted") as wanted:

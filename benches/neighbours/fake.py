@@ -138,7 +138,7 @@ async def sync(request):
     joined = {f"!r{number}:localhost": room(number) for number in range(ROOMS)}
     if request.query.get("since"):
         joined = {}
-        # The second question tells that the first answer was taken.
+        # The second request shows that the client accepted the first answer.
         seen("matrix")
         await asyncio.sleep(min(int(request.query.get("timeout", "0")) / 1000, 30))
     return web.json_response({
@@ -175,7 +175,7 @@ async def feed(_):
 
 
 def seen(what):
-    """Tells once that a platform is connected."""
+    """Reports once that a platform is connected."""
     if what not in told:
         told.add(what)
         print(what, flush=True)

@@ -1,4 +1,4 @@
-"""Polls the feeds with aiohttp and a parser of Python's, keeping keys in SQLite: what a small bot of that make does.
+"""Polls the feeds with aiohttp and a parser of Python's, and stores keys in SQLite, as a small bot in Python does.
 
 The parser is feedparser or fastfeedparser. Requests are conditional; unchanged measures the second poll.
 """

@@ -1,7 +1,7 @@
-"""What a bot that is connected and does nothing keeps in memory: bpfnews with both platforms, or discord.js alone.
+"""The memory of a connected bot that does nothing: bpfnews with both platforms, or discord.js alone.
 
-The memory is what /proc says is resident after so many seconds; both speak to the same stand-in, see fake.py, and both run
-with what bpfnews' unit sets in the environment.
+The memory is the resident size in /proc after some seconds. Both talk to the same stand-in (fake.py), and both run with the
+environment that bpfnews' unit sets.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What every driver of a neighbour shares: timing a child, asserting what it did, and the line that benches/run reads."""
+"""Shared by the drivers of all neighbours: timing a child, checking its work, and the line that benches/run reads."""
 
 import argparse
 import json
@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-# The exit status that tells benches/run that something is not installed.
+# The exit status by which benches/run learns that something is not installed.
 MISSING = 77
 
 

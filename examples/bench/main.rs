@@ -7,10 +7,7 @@
 //! counters are asserted: a run that did not do the work ends with an error and is no result. `ours` drives the shipped code;
 //! other sides are floors, the work that nobody can avoid.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "a benchmark tells its runner what it measured"
-)]
+#![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
 mod archive;
 mod chat;

@@ -55,7 +55,7 @@ struct Asked {
     /// Plays the mails so many times as close together.
     #[arg(long, default_value_t = 1.0)]
     density: f64,
-    /// Compares what readers saw as unread in the busiest stretch of so many days.
+    /// Compares the unread counts that readers saw in the busiest stretch of so many days.
     #[arg(long, value_name = "DAYS")]
     unread: Option<u32>,
     /// The configuration with the channels.

@@ -440,7 +440,7 @@ mod tests {
     }
 
     #[test]
-    fn what_editors_write_keeps_its_lines() {
+    fn texts_of_editors_keep_their_lines() {
         #[rustfmt::skip]
         let table = [
             ("intro One  word.\n\nTwo:\r\n- a\n  - b", r#"intro {"text": "One word.\n\nTwo:\n- a\n  - b"}"#),
@@ -456,7 +456,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn a_written_call_is_read_again() {
         for text in [
             "latest page=2",
             "search page=2 private stack",

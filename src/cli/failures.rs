@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn one_cause_is_told_once_for_all_its_feeds() {
+    fn one_cause_is_reported_once_for_all_its_feeds() {
         let mut failed = FailedFeeds::default();
         for name in ["a", "b", "c"] {
             let url = format!("https://{name}.example/");

@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn restores_within_a_second_keep_what_each_found() {
+    fn restores_within_a_second_each_keep_the_old_database() {
         let home = tempfile::tempdir().expect("a folder");
         let (database, session) = (home.path().join("a.sqlite"), home.path().join("a.matrix"));
         let now = DateTime::UNIX_EPOCH;

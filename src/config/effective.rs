@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_any_more_is_left_out_alone() {
+    fn only_additions_that_no_longer_fit_are_left_out() {
         let two = file(FILE).with(&[
             feed("a", "https://b.example/"),
             feed("ok", "https://c.example/"),
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_stranger_typed_stays_one_value() {
+    fn typed_text_stays_one_value() {
         let hostile = "x\"\n[[feed]]\nname = \"y\"\nkind = \"lwn\"\nurl = \"https://lwn.net/\"\n#";
         for hostile in [hostile, "'''", "\"\"\"", "\\\"", "a\u{0}b", "\u{202e}"] {
             let wrong = file(FILE).adding(&feed(hostile, "https://b.example/"));

@@ -66,7 +66,7 @@ fn check_url(kind: &str, url: &str, right: &str) {
 }
 
 #[test]
-fn all_problems_are_told_at_once_with_their_lines() {
+fn all_problems_are_reported_at_once_with_their_lines() {
     let text = r#"databse = "x.sqlite"
 host_gap_ms = 5
 
@@ -404,7 +404,7 @@ list_id = "weekly.example.org"
 }
 
 #[test]
-fn what_is_not_said_has_its_default() {
+fn a_missing_key_has_its_default() {
     let config = parse(FEED).expect("one good feed");
     assert_eq!(config.database, PathBuf::from("bpfnews.sqlite"));
     assert_eq!(config.network.host_gap, Duration::from_secs(1));
@@ -476,7 +476,7 @@ fn urls_come_into_one_form() {
 }
 
 #[test]
-fn bad_urls_say_what_would_be_right() {
+fn bad_urls_are_explained_with_the_right_form() {
     const RIGHT: &str =
         "expected an http or https URL, such as \"https://lore.kernel.org/bpf/\", found";
     const GITHUB: &str = "expected https://github.com/OWNER/REPOSITORY for a tree on GitHub";
@@ -567,7 +567,7 @@ fn bad_urls_say_what_would_be_right() {
 }
 
 #[test]
-fn bad_values_say_what_would_be_right() {
+fn bad_values_are_explained_with_the_right_form() {
     let tree = "kind = \"tree\"\nurl = \"https://git.example/x.git\"";
     let archive = "kind = \"archive\"\nurl = \"https://a.example/bpf/\"";
     let gap = "poll_gap_s: expected a whole number of seconds from 30 to 604800, found";
@@ -703,7 +703,7 @@ fn one_upstream_is_read_by_one_feed() {
 }
 
 #[test]
-fn missing_keys_and_feeds_are_told() {
+fn missing_keys_and_feeds_are_reported() {
     let none =
         "feed: there is none; write a [[feed]] for each, or copy some from config.example.toml";
     let shape =
@@ -782,7 +782,7 @@ fn one_open_bracket_does_not_fill_the_screen() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_says_what_to_do() {
+fn an_unreadable_file_is_reported_with_advice() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let missing = folder.path().join("config.toml");
     let shown = missing.display();
@@ -812,7 +812,7 @@ fn a_file_that_cannot_be_read_says_what_to_do() {
 }
 
 #[test]
-fn hosts_of_ours_are_told_from_others() {
+fn hosts_of_the_bot_are_distinguished_from_others() {
     let text = format!(
         "[network]\nallow_private_hosts = [\"::1\", \"Build.Example.\", \"10.0.0.1\"]\n{FEED}"
     );
@@ -978,7 +978,7 @@ fn a_channel_chooses_its_milestones() {
 }
 
 #[test]
-fn what_is_wrong_with_milestones_is_told() {
+fn faults_of_milestones_are_reported() {
     let of = |line: usize, rest: &str| format!("config.toml:{line}: channel[1] \"x\": {rest}");
     let known = "nack, changes-requested, withdrawn, superseded, applied, pulled, mainline, stable, released, reverted, cve, free, pull-waits";
     let list = "a list such as [\"applied\", \"v2+\"], or a table such as { applied = \"reply\", \"v2+\" = \"thread\" }";
@@ -1154,7 +1154,7 @@ fn subsystems_may_come_from_a_feed() {
 }
 
 #[test]
-fn what_is_wrong_with_channels_is_told() {
+fn faults_of_channels_are_reported() {
     check(
         "[[feed]]\nname = \"a\"\nkind = \"lwn\"\nurl = \"https://lwn.net/headlines/rss\"\n\
          [discord]\napi = \"http://discord.com\"\n\
@@ -1181,7 +1181,7 @@ const MAIL: &str = "[[feed]]\nname = \"a\"\nkind = \"lwn\"\nurl = \"https://lwn.
     [web]\nlisten = \"127.0.0.1:0\"\nurl = \"https://pages.example/\"\n[mail]\n";
 
 #[test]
-fn what_is_wrong_with_mail_is_told_at_once() {
+fn faults_of_mail_are_reported_at_once() {
     check(
         &format!(
             "{MAIL}from = \"news\"\nname = \"a\\nb\"\nbounces = \"a+b@example.org\"\nhost = \"mail.example\"\ntls = \"none\"\n\
@@ -1299,7 +1299,7 @@ fn an_archive_may_have_several_addresses_and_a_news_server() {
 }
 
 #[test]
-fn what_is_wrong_with_addresses_is_told() {
+fn faults_of_addresses_are_reported() {
     const GROUP: &str =
         "expected nntps://HOST/GROUP, such as nntps://nntp.lore.kernel.org/org.kernel.vger.bpf";
     for url in [
@@ -1437,7 +1437,7 @@ fn the_example_is_good_and_explains_every_key() {
 }
 
 #[test]
-fn what_is_wrong_with_the_relevance_is_told() {
+fn faults_of_the_relevance_are_reported() {
     check(
         "[relevance]\ntitle_words = \"bpf\"\npath_words = [\"x\", 7]\ntitels = 1\n[relevance.weights]\nkfunk = 1\nhelper = 101\njit = \"much\"\n\
          [[feed]]\nname = \"a\"\nkind = \"lwn\"\nurl = \"https://lwn.net/headlines/rss\"\n",
@@ -1460,7 +1460,7 @@ fn the_example_shows_the_defaults_of_the_relevance() {
 }
 
 #[test]
-fn what_is_wrong_with_the_commands_is_told() {
+fn faults_of_the_commands_are_reported() {
     check(
         &format!(
             "[commands]\ndiscord_users = [\"alice\"]\ndiscord_roles = \"1\"\nmatrix_users = [\"@a:b.example\", 7]\n\
@@ -1514,7 +1514,7 @@ fn a_homeserver_is_a_name_or_an_address() {
 }
 
 #[test]
-fn a_wrong_newsletter_and_wrong_pages_are_told_all_at_once() {
+fn faults_of_the_newsletter_and_the_pages_are_reported_at_once() {
     let feed =
         "[[feed]]\nname = \"a\"\nkind = \"archive\"\nurl = \"https://lore.kernel.org/bpf/\"\n";
     let text = format!(
@@ -1538,7 +1538,7 @@ fn a_wrong_newsletter_and_wrong_pages_are_told_all_at_once() {
 }
 
 #[test]
-fn what_is_wrong_with_the_machines_is_told() {
+fn faults_of_the_machines_are_reported() {
     check(
         &format!(
             "[machines]\nci = [\"ci\", \"x@*\", \"@example.org\", 7]\nbots = []\nother = \"x@example.org\"\n{FEED}"

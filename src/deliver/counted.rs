@@ -162,7 +162,7 @@ impl DeliveryLoop {
             kind: "failing",
             title: format!("Nothing gets through to {}", destination.config.name),
             text: format!(
-                "Every try since {} UTC failed. All that is owed is kept, and tried every ten minutes. The last answer: {why}",
+                "Every attempt since {} UTC failed. The messages stay in the queue and are retried every ten minutes. The last answer: {why}",
                 streak.since.format("%Y-%m-%d %H:%M")
             ),
         };

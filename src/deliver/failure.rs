@@ -284,7 +284,7 @@ impl DeliveryLoop {
             kind: &why,
             title: format!("{} is paused", destination.config.name),
             text: format!(
-                "{why} It is tried again when its platform tells of a change there, every six hours, and when bpfnews starts."
+                "{why} bpfnews retries when the platform reports a change there, every six hours, and when it starts."
             ),
         };
         if destination::report_problem(&mut tx, &self.destinations, &problem, now).await? {
@@ -306,9 +306,9 @@ impl DeliveryLoop {
         let many = outbox::set_all_aside(&mut tx, destination.row.id, &why, now).await?;
         outbox::pause_channel(&mut tx, destination.row.id, &why, now).await?;
         let aside = match many {
-            0 => "Nothing was owed to the old room.".to_owned(),
-            1 => "One message that was owed to the old room is set aside: letters list of bpfnews-admin names it.".to_owned(),
-            many => format!("{many} messages that were owed to the old room are set aside: letters list of bpfnews-admin names them."),
+            0 => "No message waited for the old room.".to_owned(),
+            1 => "One message for the old room was set aside: letters list of bpfnews-admin shows it.".to_owned(),
+            many => format!("{many} messages for the old room were set aside: letters list of bpfnews-admin shows them."),
         };
         let problem = Problem {
             subject: &subject(destination),

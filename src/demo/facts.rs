@@ -294,7 +294,7 @@ fn every_patch_and_pull_is_in_its_archive_once_and_nothing_else_is() {
 }
 
 #[test]
-fn the_pulls_came_on_the_days_that_are_told() {
+fn the_pulls_came_on_the_stated_days() {
     let items = items().expect("good items");
     let netdev = of_feed("netdev", &items);
     let pulls = netdev
@@ -330,7 +330,7 @@ fn parts_answer_their_cover_letter_and_nothing_else_of_the_week_answers() {
 }
 
 #[test]
-fn what_is_made_up_says_so_and_what_is_real_is_linked_by_its_id() {
+fn invented_items_say_so_and_real_ones_are_linked_by_id() {
     let items = items().expect("good items");
     let mut ids = HashSet::new();
     let is_mail = |item: &&BundledItem| item.id.contains('@') && !item.id.starts_with("http");
@@ -389,7 +389,7 @@ fn commits_are_in_their_trees() {
 }
 
 #[test]
-fn what_comes_whole_is_what_the_sources_link() {
+fn documents_that_are_served_whole_are_those_that_sources_link() {
     let items = items().expect("good items");
     for name in ["lwn", "youtube", "slides", "articles"] {
         let held = of_feed(name, &items);
@@ -406,7 +406,7 @@ fn what_comes_whole_is_what_the_sources_link() {
 }
 
 #[test]
-fn every_text_is_short_and_none_says_what_it_is() {
+fn every_text_is_short_and_none_describes_itself() {
     for item in items().expect("good items") {
         let text = item.text.to_lowercase();
         assert!((20..1_000).contains(&text.len()), "{}: {text}", item.title);
@@ -417,7 +417,7 @@ fn every_text_is_short_and_none_says_what_it_is() {
 }
 
 #[test]
-fn everything_of_2017_is_of_the_week_except_what_is_told_to_be_of_another() {
+fn everything_of_2017_is_of_the_week_except_for_stated_items() {
     let other = |item: &&BundledItem| {
         let day = day(item);
         day.starts_with("2017-") && !("2017-05-02".."2017-05-11").contains(&&*day)

@@ -626,7 +626,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_comes_whole_is_conditional() {
+    async fn documents_that_are_served_whole_are_conditional() {
         let now = "2017-05-06T12:00:00Z";
         for path in ["/headlines/rss", "/slides.rss", "/articles.rss"] {
             let first = ask(path, now, &HeaderMap::new());

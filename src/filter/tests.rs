@@ -121,7 +121,7 @@ fn filters_print_in_one_form() {
 }
 
 #[test]
-fn errors_say_where_and_what_would_be_right() {
+fn errors_name_the_column_and_the_right_form() {
     #[rustfmt::skip]
     let table = [
         ("", 1, "the filter is empty", "kind:series"),
@@ -393,7 +393,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_printed_is_read_again(expr in any_expr()) {
+    fn a_printed_filter_is_read_again(expr in any_expr()) {
         let filter = Filter::of(expr);
         let text = filter.to_string();
         prop_assume!(text.chars().count() <= CHARS_MAX && filter.patterns() <= PATTERNS_MAX);

@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_takes_too_long_is_given_up_and_so_many_at_the_most() {
+    async fn slow_reads_are_given_up_up_to_a_limit() {
         let reading = ReaderPool::default();
         let mut blocked = Vec::new();
         for _ in 0..ABANDONED_MAX {

@@ -77,7 +77,7 @@ pub fn opening(issue: &Issue) -> String {
         plain(&issue.name)
     );
     if issue.is_quiet() {
-        return format!("{first}. It was a quiet time: nothing moved that is to be told.");
+        return format!("{first}. It was a quiet time: nothing worth reporting happened.");
     }
     match issue.counts.as_slice() {
         [] => format!("{first}."),
@@ -179,7 +179,7 @@ pub fn rest(section: &Section) -> Option<String> {
         (many > 0).then(|| format!("{many}{more} {are} {where_to}."))
     };
     let told = [
-        count(section.elsewhere, "told in other sections"),
+        count(section.elsewhere, "listed in other sections"),
         count(section.left_out, left_out(section.kind)),
     ];
     let told: Vec<String> = told.into_iter().flatten().collect();

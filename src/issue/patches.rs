@@ -11,7 +11,7 @@ pub(super) fn patches(passages: &[&Passage]) -> Vec<Patches> {
     let mut posted: Vec<(chrono::DateTime<chrono::Utc>, String, Posted)> = Vec::new();
     for passage in passages {
         let story = &passage.after;
-        let author = plain(story.author.as_deref().unwrap_or("author not told"));
+        let author = plain(story.author.as_deref().unwrap_or("unknown author"));
         if let Some(revision) = posted_revision(passage) {
             posted.push((revision.posted_at, author, of_revision(passage, revision)));
         } else if is_lone_patch(passage) {

@@ -1,5 +1,5 @@
-//! Queueing mails. An issue is queued in pages, so that the queue stays short whatever the number of subscribers. A delivery names
-//! what to send, and the mail is written when it is sent.
+//! Queueing mails. An issue is queued in pages, so that the queue stays short with any number of subscribers. A delivery names
+//! the issue and the subscriber, and the mail is written when it is sent.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -26,7 +26,7 @@ const SETTLED_FOR: TimeDelta = TimeDelta::days(30);
 const ERASED_AT_ONCE: i64 = 500;
 
 impl Mailing {
-    /// Does what is due: erases sign-ups that nobody confirmed, queues the next page of an issue, and removes old deliveries.
+    /// Does all due work: erases sign-ups that nobody confirmed, queues the next page of an issue, and removes old deliveries.
     ///
     /// # Errors
     ///

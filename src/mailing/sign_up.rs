@@ -14,7 +14,7 @@ const FORM_MAX_S: i64 = 6 * 3_600;
 /// A program fills in a form faster, in seconds.
 const FORM_MIN_S: i64 = 1;
 
-/// What became of a sign-up. Only its person and the operator may know: the pages show one answer for all.
+/// The result of a sign-up. Only its person and the operator may know: the pages show one answer for all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignUp {
     /// A mail with a link is queued.
@@ -25,7 +25,7 @@ pub enum SignUp {
     TooMany,
 }
 
-/// What became of a link to confirm.
+/// The result of a link to confirm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Confirmed {
     Yes,
@@ -121,7 +121,7 @@ impl Mailing {
         self.erase_recipient(tx, id).await
     }
 
-    /// The subscriber whose mail came back, by the address that it came back to.
+    /// The subscriber of a bounced mail, by the address that it came back to.
     ///
     /// # Errors
     ///

@@ -22,7 +22,7 @@ pub(super) enum Purpose {
     Confirm,
     /// To turn mail off.
     Leave,
-    /// To say whose mail came back.
+    /// To find the subscriber of a bounced mail.
     Bounce,
     /// To recognise a mail that was sent twice.
     Message,
@@ -61,7 +61,7 @@ pub(super) fn new_secret() -> anyhow::Result<[u8; SECRET_BYTES]> {
     Ok(secret)
 }
 
-/// The code for `what` in hexadecimal digits.
+/// The code for a purpose in hexadecimal digits.
 pub(super) fn code(secret: &[u8], purpose: Purpose, what: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("a key of any length will do");
     // The words contain no line break, so two purposes never share an input.

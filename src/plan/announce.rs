@@ -14,7 +14,7 @@ use crate::store::outbox::{self, NewDelivery, PostRow, SendState, Verb};
 use crate::store::stories;
 use crate::story::Story;
 
-/// A mail that is older is no news any more, whatever brought it.
+/// A mail that is older is no news any more, from any source.
 const NEWS_MAX: TimeDelta = TimeDelta::days(7);
 
 /// The keys of the milestones that the stories before a change had reached; `None` if there were none, so nothing is known.
@@ -37,8 +37,8 @@ pub(super) fn reached_keys(story: &Story, before: Option<&str>) -> String {
     Vec::from_iter(keys).join(" ")
 }
 
-/// Queues the messages about new milestones below a post. `noted` is what the post's row had before this change, and `known` what
-/// the story had.
+/// Queues the messages about new milestones below a post. `noted` are the steps that the post's row had before this
+/// change, and `known` those that the story had.
 pub(super) async fn announce(
     tx: &mut Tx,
     destination: &Destination,

@@ -245,7 +245,7 @@ async fn update_post(
         return outbox::queue_content(tx, post, Verb::Send, now).await;
     }
     set_content(tx, post, content, (!waits).then_some(now), now).await?;
-    // What a revived post missed, the other post announced.
+    // The other post announced the steps that a revived post missed.
     if is_revived {
         return Ok(());
     }

@@ -206,7 +206,7 @@ mod tests {
         #![proptest_config(ProptestConfig { cases: 5_000, ..ProptestConfig::default() })]
 
         #[test]
-        fn the_keys_mean_what_they_always_meant(route in any_route(), story in any_story()) {
+        fn the_keys_keep_their_meaning(route in any_route(), story in any_story()) {
             prop_assert_eq!(route.takes(&story), took_before(&route, &story), "{}", route.as_filter());
             prop_assert_eq!(route.explain(&story).taken, route.takes(&story));
         }

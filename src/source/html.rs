@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_behind_a_tag_that_is_too_long_is_read() {
+    fn text_after_a_tag_that_is_too_long_is_read() {
         let image = format!("a<img src='data:{}'>b", "A".repeat(50_000));
         assert_eq!(html_text(&image), "ab");
         let comment = format!("a<!-- {} -->b", "<i> ".repeat(20_000));

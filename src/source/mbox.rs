@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mail_that_is_too_large_is_passed_over_and_its_place_told() {
+    fn a_mail_that_is_too_large_is_skipped_and_its_place_reported() {
         let line = b"x".repeat(MAIL_BYTES_MAX + 1);
         let lines = b"xxxxxxx\n".repeat(MAIL_BYTES_MAX / 8 + 1);
         for large in [line, lines] {

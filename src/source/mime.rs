@@ -356,7 +356,7 @@ mod tests {
 
     /// Each of these once overflowed the stack, or took time that grew with the square of the mail.
     #[test]
-    fn what_is_nested_or_broken_takes_bounded_time() {
+    fn nested_or_broken_mails_take_bounded_time() {
         let nested = "Content-Type: message/rfc822\n\n".repeat(40_000);
         let parts: String = (0..40_000)
             .map(|n| format!("Content-Type: multipart/mixed; boundary=b{n}\n\n--b{n}\n"))

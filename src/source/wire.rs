@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_or_something_else_is_an_error() {
+    fn data_that_is_cut_off_or_of_another_kind_is_an_error() {
         for bad in [
             "<feed><entry><title>x</title>",
             "",

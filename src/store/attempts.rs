@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_to_its_end_leaves_nothing() {
+    fn a_document_read_to_its_end_leaves_nothing() {
         let home = tempfile::tempdir().expect("a folder");
         let database = home.path().join("bpfnews.sqlite");
         let url: url::Url = "https://x.example/feed".parse().expect("a URL");

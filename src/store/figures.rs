@@ -100,12 +100,12 @@ async fn totals(readers: &Readers) -> anyhow::Result<Vec<Figure>> {
         ),
         gauge(
             "bpfnews_deliveries_owed",
-            "What channels are owed and have not got yet.",
+            "Messages that wait for channels.",
             alone(row.owed),
         ),
         gauge(
             "bpfnews_deliveries_failing",
-            "What channels are owed and did not get at the last try.",
+            "Waiting messages whose last attempt failed.",
             alone(row.retried),
         ),
         gauge(
@@ -120,7 +120,7 @@ async fn totals(readers: &Readers) -> anyhow::Result<Vec<Figure>> {
         ),
         gauge(
             "bpfnews_troubles",
-            "What is wrong now and maintainers were told.",
+            "Open problems that maintainers were notified of.",
             alone(row.troubles),
         ),
         gauge(

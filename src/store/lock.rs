@@ -88,7 +88,7 @@ impl Lock {
                 // Commands that only read hold it for a moment.
                 LockAttempt::Theirs(_) if tries < TRIES_MAX => std::thread::sleep(TRY_AGAIN_AFTER),
                 LockAttempt::Theirs(holder) => bail!(
-                    "{} is in use by {holder}. One process at a time polls and tells: stop that one first.",
+                    "{} is in use by {holder}. One process at a time polls and posts: stop that one first.",
                     database.display()
                 ),
             }
@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_second_hears_who_the_first_is() {
+    fn the_second_process_learns_the_first_ones_id() {
         let folder = tempfile::tempdir().expect("a folder");
         let database = folder.path().join("bpfnews.sqlite");
         let first = Lock::take(&database, "run").expect("nobody has it");

@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_packed_is_unpacked_and_what_is_damaged_is_an_error() {
+    fn packed_data_is_unpacked_and_damaged_data_is_an_error() {
         for plain in [b"".as_slice(), b"short", &[7; 100_000]] {
             let packed = pack(plain).expect("room in memory");
             assert_eq!(packed, pack(plain).expect("room in memory"), "equal bytes");

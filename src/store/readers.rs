@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_finds_none_free_waits_for_one_and_what_is_given_up_is_made_anew() {
+    async fn a_query_waits_for_a_free_reader_and_a_lost_reader_is_replaced() {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(&folder.path().join("a.sqlite")).await;
         let store = store.expect("a new file");

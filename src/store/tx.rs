@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_dropped_is_rolled_back_before_the_next_one_writes() {
+    async fn a_dropped_transaction_is_rolled_back_before_the_next_one_writes() {
         let folder = tempfile::tempdir().expect("a folder");
         let store = open(&folder).await;
         for _ in 0..20 {
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_gives_up_waiting_leaves_nothing_behind() {
+    async fn a_dropped_wait_leaves_nothing_behind() {
         let folder = tempfile::tempdir().expect("a folder");
         let store = open(&folder).await;
         for polls in 0..40 {

@@ -71,7 +71,7 @@ pub(super) async fn stories(State(site): State<Served>) -> Result<Response, Page
             let post = compose(story);
             let page = format!("{}{}", site.home, markdown::story_path(&story.id));
             let author = if post.author.is_empty() {
-                "author not told".to_owned()
+                "unknown author".to_owned()
             } else {
                 post.author.clone()
             };

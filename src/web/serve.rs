@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_asks_for_nothing_is_hung_up_on_and_others_get_their_turn() {
+    async fn an_idle_connection_is_closed_and_others_get_their_turn() {
         let (address, _stop) = start().await;
         let begun = Instant::now();
         let mut idle = Vec::new();
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_does_not_last_whatever_is_asked() {
+    async fn a_connection_is_closed_after_its_time_in_any_case() {
         let (address, _stop) = start().await;
         let mut stream = TcpStream::connect(address).await.expect("a connection");
         let begun = Instant::now();

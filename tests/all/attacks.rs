@@ -1,5 +1,5 @@
-//! What a hostile upstream can give, to the program itself: it ends in time and within an amount of memory, says what was
-//! wrong, and the feed beside it is unharmed. `benches/attacks` shows more of them, and what became of each.
+//! Attacks of a hostile upstream on the program itself. Each attack ends in time and in bounded memory, the program reports
+//! its reason, and the feed beside it is unharmed. `benches/attacks` has more attacks, with the result of each.
 
 use std::path::Path;
 use std::process::{Child, Stdio};
@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use crate::cli::{bpfnews, err, folder, out, run};
 use crate::rude::{Act, Rude, answer};
 
-/// What an attack may take, with room for a busy machine and a lightly optimised program.
+/// The time and the memory that an attack may take, on a busy machine and with a lightly optimised program.
 const TIME_MAX: Duration = Duration::from_secs(60);
 const MEMORY_KIB_MAX: u64 = 700 * 1024;
 
-/// Feeds that attack, by their names, kinds and paths, and one that is well.
+/// Hostile feeds, by name, kind and path, and one healthy feed.
 fn configure(home: &Path, port: u16, feeds: &[(&str, &str, &str)]) {
     let network = "[network]\nallow_private_hosts = [\"127.0.0.1\"]\nhost_gap_ms = 0\nrequest_timeout_s = 5\n";
     let well = [("well", "feed", "/well")];
@@ -36,7 +36,7 @@ fn entry(html: &str) -> String {
     ))
 }
 
-/// Starts a server that answers by path, and a feed that is well.
+/// Starts a server that answers by path, with one healthy feed.
 async fn serve(documents: Vec<(&'static str, Vec<u8>)>) -> Rude {
     Rude::start(move |path, _| {
         let path = path.split('?').next().unwrap_or_default();
@@ -52,7 +52,7 @@ async fn serve(documents: Vec<(&'static str, Vec<u8>)>) -> Rude {
     .await
 }
 
-/// Waits for the end of a program; gives its exit status, how long it took, and the most memory that was seen.
+/// Waits for the end of a program. Returns its exit status, its duration, and its highest memory use.
 fn watch(child: &mut Child, most: Duration) -> (Option<i32>, Duration, u64) {
     let status = format!("/proc/{}/status", child.id());
     let (started, mut peak) = (Instant::now(), 0);
@@ -72,7 +72,7 @@ fn watch(child: &mut Child, most: Duration) -> (Option<i32>, Duration, u64) {
     }
 }
 
-/// A pass over everything; gives its exit status.
+/// One pass over everything; returns its exit status.
 fn poll(home: &Path) -> i32 {
     let mut child = bpfnews(home)
         .arg("poll")
@@ -85,7 +85,7 @@ fn poll(home: &Path) -> i32 {
     status.expect("no signal ended it")
 }
 
-/// The states of feeds and what is said of them.
+/// The states of the feeds, with their messages.
 fn feeds(home: &Path) -> String {
     let told = run(home, &["feeds"]);
     assert!(told.status.success(), "{}", err(&told));
@@ -126,7 +126,7 @@ async fn html_that_grew_as_a_tree_is_read_as_text() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_declaration_inside_a_document_is_passed_over() {
-    // Far enough inside that its reader has begun to decode what follows.
+    // So far inside that the reader has begun to decode the rest.
     let inside = rss(&format!(
         "<item><guid>1</guid><title>x</title></item>{}<?xml version=\"1.0\" encoding=\"utf-16\"?>",
         "<!-- x -->".repeat(2_000)
@@ -143,7 +143,7 @@ async fn an_entry_that_its_reader_panics_over_is_a_fault_and_the_rest_is_read() 
     attack(document, &[], 0, "its parser panicked").await;
 }
 
-/// What stands around the entries is large, and is read again with each part of them.
+/// The text around the entries is large, and is read again with each part of them.
 #[tokio::test(flavor = "multi_thread")]
 async fn entries_that_are_read_apart_do_not_take_longer_than_an_answer_may() {
     let head = "<category>x</category>".repeat((60 << 10) / 22);
@@ -159,7 +159,7 @@ async fn entries_that_are_read_apart_do_not_take_longer_than_an_answer_may() {
     let document = rss(&format!("{head}{}", entries.concat())).replace("<rss", space);
     let words = "met 9 times: an entry could not be read: its parser panicked";
     attack(document, &[], 0, words).await;
-    // More bad entries than are looked for: the rest is named.
+    // The reader looks for a bounded number of bad entries, and reports the number of the others.
     let entries: String = (0..1_000)
         .map(|n| format!("{}{}", bad(n), good(n)))
         .collect();
@@ -224,9 +224,9 @@ async fn mails_within_mails_do_not_take_the_stack() {
     );
 }
 
-/// A mail of 200 MB, of which the file system keeps nothing.
+/// A sparse mail of 200 MB: the file system stores almost nothing of it.
 #[test]
-fn a_mail_that_is_too_large_is_passed_over_on_import_and_its_place_told() {
+fn import_skips_a_mail_that_is_too_large_and_reports_its_place() {
     use std::io::{Seek as _, SeekFrom, Write as _};
     let home = folder();
     configure(home.path(), 1, &[]);
@@ -263,11 +263,11 @@ fn a_mail_that_is_too_large_is_passed_over_on_import_and_its_place_told() {
     );
 }
 
-/// Begins a `run` with nobody to read what it prints; gives it, and what keeps its pipe full.
+/// Starts a `run` whose output nobody reads; returns it, and the writer that keeps its pipe full.
 fn run_blocked(home: &Path) -> (Child, std::io::PipeReader) {
     use std::io::Write as _;
     let (reader, mut writer) = std::io::pipe().expect("a pipe");
-    // One byte less would do as well: what it prints is longer.
+    // One byte less would also do, because its first line is longer.
     writer
         .write_all(&[b'x'; 65_536])
         .expect("a pipe holds so much");
@@ -281,7 +281,7 @@ fn run_blocked(home: &Path) -> (Child, std::io::PipeReader) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stop_takes_ten_seconds_at_the_most_though_nobody_reads_what_is_printed() {
+async fn a_stop_takes_at_most_ten_seconds_even_if_the_output_is_blocked() {
     let server = serve(vec![]).await;
     let home = folder();
     configure(home.path(), server.port(), &[]);

@@ -1,4 +1,4 @@
-//! The program as its user meets it: what it prints, how it exits, how it stops.
+//! The program as users see it: its output, its exit status, and its stop.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -37,7 +37,7 @@ pub(crate) fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary folder")
 }
 
-/// A configuration with one feed that nobody serves.
+/// A configuration with one feed, which no server serves.
 pub(crate) fn config(folder: &Path) -> PathBuf {
     let file = folder.join("config.toml");
     let text = "[network]\nallow_private_hosts = [\"127.0.0.1\"]\nhost_gap_ms = 0\n\n[[feed]]\nname = \"list\"\n\
@@ -48,7 +48,7 @@ pub(crate) fn config(folder: &Path) -> PathBuf {
 }
 
 #[test]
-fn a_route_tells_what_a_channel_takes_and_why_not_the_rest() {
+fn route_shows_which_stories_a_channel_takes_and_why_it_refuses_others() {
     let folder = folder();
     let file = config(folder.path());
     let mut text = std::fs::read_to_string(&file).expect("it was written");
@@ -163,7 +163,7 @@ fn the_demo_plays_its_week() {
     );
 }
 
-/// What the demo prints without a terminal.
+/// The output of the demo without a terminal.
 fn demo_output() -> &'static str {
     static SHOWN: LazyLock<String> = LazyLock::new(|| {
         let folder = folder();
@@ -255,7 +255,7 @@ fn the_demo_announces_a_mail_on_two_lists_once() {
 }
 
 #[test]
-fn the_demo_says_once_what_is_made_up_and_links_real_places() {
+fn the_demo_names_its_invented_texts_once_and_links_real_pages() {
     let shown = demo_output();
     let head = shown.split("──").next().expect("a head");
     assert!(head.contains("made up"), "{head}");
@@ -321,7 +321,7 @@ fn the_version_names_the_features() {
 }
 
 #[test]
-fn colour_is_for_terminals_and_for_those_who_ask() {
+fn colour_is_for_terminals_and_on_request() {
     let folder = folder();
     let coloured = |name: &str, value: &str| {
         let played = bpfnews(folder.path())
@@ -360,7 +360,7 @@ fn a_closed_pipe_ends_it_quietly() {
 }
 
 #[test]
-fn help_tells_where_to_start_and_has_examples() {
+fn help_explains_the_start_and_has_examples() {
     let folder = folder();
     insta::assert_snapshot!("help", out(&run(folder.path(), &["--help"])));
     for command in [
@@ -404,7 +404,7 @@ fn init_writes_the_example_once_and_check_likes_it() {
 }
 
 #[test]
-fn a_bad_configuration_is_told_whole_and_nothing_starts() {
+fn all_faults_of_a_configuration_are_reported_and_nothing_starts() {
     let folder = folder();
     std::fs::write(
         folder.path().join("config.toml"),
@@ -423,7 +423,7 @@ fn a_bad_configuration_is_told_whole_and_nothing_starts() {
         ] {
             assert!(
                 told.contains(word),
-                "{command:?} does not tell {word}: {told}"
+                "{command:?} does not show {word}: {told}"
             );
         }
     }
@@ -648,7 +648,7 @@ I am hungry.
 ";
 
 #[test]
-fn stories_are_listed_told_searched_and_made_anew() {
+fn stories_are_listed_shown_searched_and_folded_again() {
     let folder = folder();
     std::fs::write(
         folder.path().join("config.toml"),
@@ -663,7 +663,7 @@ fn stories_are_listed_told_searched_and_made_anew() {
     };
     ask(&["import", "--list", "bpf", "bpf.mbox"]);
 
-    // As text, what is about BPF; as JSON, everything, with the keys that docs/json.md promises.
+    // As text, only stories about BPF; as JSON, all stories, with the keys that docs/json.md promises.
     let listed = ask(&["stories"]);
     assert!(
         listed.contains("bpf: Add a thing that helps") && !listed.contains("Where to eat?"),
@@ -716,7 +716,7 @@ fn stories_are_listed_told_searched_and_made_anew() {
         assert_eq!(told, keys);
     }
 
-    // One story goes by many names.
+    // One story has many names.
     let id = json
         .lines()
         .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("a JSON object"))

@@ -1,18 +1,18 @@
-//! Documents in the shapes of the upstreams: RSS of articles, public-inbox's Atom, cgit's Atom and log.
+//! Documents in the upstreams' formats: RSS of articles, public-inbox's Atom, cgit's Atom and log.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::rude::answer;
 use crate::world::noon;
 
-/// Text as XML wants it.
+/// Text, escaped for XML.
 pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
 }
 
-/// An entry of an RSS document; what is empty is left out.
+/// An entry of an RSS document; empty values are left out.
 #[derive(Debug, Clone)]
 pub(crate) struct Article {
     pub(crate) guid: String,
@@ -23,7 +23,7 @@ pub(crate) struct Article {
 }
 
 impl Article {
-    /// The `number`th article of a site: `number` hours older than the beginning of the world.
+    /// The `number`th article of a site, `number` hours older than the start of the world.
     pub(crate) fn new(number: usize, title: &str) -> Self {
         let hours = i64::try_from(number).expect("few");
         Self {
@@ -84,7 +84,7 @@ pub(crate) struct Mail {
     pub(crate) text: String,
 }
 
-/// A mail that came so many minutes after (or before) noon; `parent` is empty where it answers none.
+/// A mail that arrived so many minutes after (or before) noon; `parent` is empty if it is no answer.
 pub(crate) fn mail(id: &str, minutes: i64, subject: &str, parent: &str) -> Mail {
     Mail {
         id: format!("{id}@x.example"),
@@ -99,7 +99,7 @@ pub(crate) fn mail(id: &str, minutes: i64, subject: &str, parent: &str) -> Mail 
     }
 }
 
-/// An answer by somebody else that says this.
+/// An answer by another person with this text.
 pub(crate) fn answer_mail(id: &str, minutes: i64, above: &Mail, text: &str) -> Mail {
     let parent = above.id.split('@').next().unwrap_or_default();
     Mail {
@@ -136,8 +136,8 @@ pub(crate) fn mails_atom<'a>(base: &str, mails: impl IntoIterator<Item = &'a Mai
     document
 }
 
-/// What a public-inbox of these mails at `folder` answers, with pages of `page` mails and without search: the newest
-/// page; those from a time on, oldest first, as long as there is a full page of them, and else the newest page.
+/// The answers of a public-inbox at `folder` with these mails, in pages of `page` mails and without search: a full page
+/// from a time on, oldest first, and otherwise the newest page.
 pub(crate) fn public_inbox(folder: &str, mails: &[Mail], page: usize, path: &str) -> Vec<u8> {
     let base = format!("http://list.example{folder}");
     let mut newest: Vec<&Mail> = mails.iter().collect();
@@ -178,10 +178,10 @@ pub(crate) struct Commit {
     pub(crate) at: DateTime<Utc>,
 }
 
-/// The `number`th commit of a line, an hour apart, the higher the newer; noon is the hundredth.
+/// The `number`th commit of a line, one for each hour, the highest the newest; number 100 is from noon.
 pub(crate) fn commit(number: u32) -> Commit {
     Commit {
-        // Hashes differ in their first digits: people cite no more.
+        // Hashes differ in their first digits, because people cite only those.
         hash: format!("{number:08x}{number:032x}"),
         subject: format!("bpf: change {number:03}"),
         at: noon() + TimeDelta::hours(i64::from(number) - 100),
@@ -232,7 +232,7 @@ pub(crate) fn commits_log<'a>(
     page
 }
 
-/// What a cgit of a straight line of commits (the newest first) at `folder` answers: Atom with a window of `window`,
+/// The answers of a cgit at `folder` with these commits in a straight line, newest first: Atom with a window of `window`,
 /// logs of ranges in pages of `page`, and no patches.
 pub(crate) fn cgit(
     folder: &str,

@@ -1,4 +1,4 @@
-//! Mails that nobody wrote: threads with all the oddities of real lists, the same for the same seed.
+//! Generated mails: threads with all the oddities of real lists, the same for the same seed.
 
 use std::fmt::Write as _;
 
@@ -7,12 +7,12 @@ use chrono::{DateTime, Utc};
 /// When a generated list begins, unix seconds: 2024-03-01.
 pub(crate) const BEGIN: i64 = 1_709_251_200;
 
-/// A mail as an archive gets it.
+/// A mail as an archive receives it.
 #[derive(Debug, Clone)]
 pub(crate) struct Mail {
     /// Its Message-ID, without brackets.
     pub(crate) id: String,
-    /// Its subject as a person reads it, where we made it up.
+    /// Its subject as a person reads it, if it was generated.
     pub(crate) title: String,
     /// When it arrives, unix seconds.
     pub(crate) at: i64,
@@ -28,14 +28,14 @@ enum Coding {
     Base64,
 }
 
-/// Makes up mails, one after the other.
+/// Generates mails, one after the other.
 pub(crate) struct Mails {
     random: fastrand::Rng,
     now: i64,
     mails: Vec<Mail>,
 }
 
-/// What one mail says; the rest is made up.
+/// The given parts of one mail; the others are generated.
 struct Draft<'a> {
     title: String,
     parent: Option<&'a str>,
@@ -68,7 +68,7 @@ impl Mails {
         self
     }
 
-    /// `count` mails that arrive within one and the same second.
+    /// `count` mails that arrive within the same second.
     pub(crate) fn in_one_second(mut self, count: usize) -> Self {
         self.now += 4_000;
         for number in 1..=count {
@@ -80,7 +80,7 @@ impl Mails {
         self
     }
 
-    /// A mail whose arrival is said to lie years ahead.
+    /// A mail with an arrival five years in the future.
     pub(crate) fn with_one_from_the_future(mut self) -> Self {
         let now = std::mem::replace(&mut self.now, Utc::now().timestamp() + 5 * 365 * 86_400);
         self.send(Draft::new(
@@ -153,7 +153,7 @@ impl Mails {
         });
     }
 
-    /// A mail that was weeks on its way: its date is old, its arrival is not.
+    /// A mail that took weeks to arrive: its date is old, its arrival is not.
     fn late_reply(&mut self) {
         let Some(parent) = self.recent() else {
             return self.lone_patch();
@@ -316,7 +316,7 @@ pub(crate) fn read_mboxrd(mbox: &[u8]) -> Vec<Mail> {
     mails
 }
 
-/// The Message-ID that a mail's header names, read by hand so that no parser of ours judges itself.
+/// The Message-ID in a mail's header, read by hand, so that no parser of ours checks itself.
 fn message_id(raw: &[u8]) -> String {
     let text = String::from_utf8_lossy(raw);
     let head = text.split("\n\n").next().unwrap_or_default();
@@ -357,8 +357,8 @@ fn patch(number: usize) -> String {
     )
 }
 
-/// RFC 2047: whole words, each encoded where it must be. White space between encoded words is not shown, so it is
-/// encoded with the word that follows.
+/// RFC 2047: whole words, each encoded only if necessary. White space between encoded words is not shown, so it is encoded
+/// with the word that follows.
 fn encoded_words(text: &str) -> String {
     let mut out = String::new();
     let mut follows_encoded = false;

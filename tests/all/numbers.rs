@@ -1,4 +1,4 @@
-//! Numbers about series: counted from folded mails, against what the mails were made of.
+//! Numbers about series: computed from folded mails, and compared with the generated series.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::issue::pages::PageCalls;
 
 const REVIEWERS: [&str; 4] = ["Rae Reviewer", "Ted Tester", "Ack Acker", "Ann Author"];
 
-/// A series as it was made up.
+/// A generated series.
 struct MadeSeries {
     posted: DateTime<Utc>,
     applied: Option<DateTime<Utc>>,
@@ -40,7 +40,7 @@ fn make(many: usize, seed: u64) -> (Scenario, Vec<MadeSeries>) {
         let tree = ["bpf", "bpf-next", "net-next"][random.usize(0..3)];
         let area = ["bpf", "libbpf", "selftests/bpf", "xsk"][random.usize(0..4)];
         let versions = random.i64(1..5);
-        // No two series have a word in common, so that none joins another.
+        // No two series share a word, so that none joins another.
         let title = format!("{area}: Alter{n}x bpf_map{n}x{n} twice{n}");
         let (mut hour, mut reviewers) = (first, Vec::new());
         let author = format!("Ann Author{n}");
@@ -111,7 +111,7 @@ fn make(many: usize, seed: u64) -> (Scenario, Vec<MadeSeries>) {
     (scenario, made)
 }
 
-/// Quartiles by counting: the value below which a share of the numbers lies, in steps of a thousandth of the way.
+/// Quartiles by counting: the value below which a share of the numbers lies, in thousandths.
 fn by_counting(mut numbers: Vec<f64>) -> Option<[f64; 3]> {
     numbers.sort_by(|a, b| a.partial_cmp(b).expect("numbers"));
     let last = numbers.len().checked_sub(1)? as f64;
@@ -227,7 +227,7 @@ async fn count(store: &Store, now: DateTime<Utc>) -> SeriesNumbers {
 }
 
 #[tokio::test]
-async fn numbers_agree_with_the_mails_they_come_from_whatever_their_order() {
+async fn numbers_agree_with_their_mails_in_any_order() {
     for seed in [3, 11] {
         let (mut scenario, made) = make(90, seed);
         let now = begin() + TimeDelta::days(470);
@@ -247,7 +247,7 @@ async fn numbers_agree_with_the_mails_they_come_from_whatever_their_order() {
         let json = serde_json::to_string(&told).expect("JSON");
         assert_eq!(told, serde_json::from_str(&json).expect("numbers"));
 
-        // An earlier bpfnews had no such table: it is filled when the database is upgraded.
+        // An earlier bpfnews had no such table. The upgrade of the database fills it.
         let file = folded.file();
         folded.store.close().await;
         let options = SqliteConnectOptions::new().filename(&file);
@@ -264,9 +264,9 @@ async fn numbers_agree_with_the_mails_they_come_from_whatever_their_order() {
     }
 }
 
-/// A hundred thousand stories of five years are counted soon. The database has no other index than its own.
+/// A hundred thousand stories of five years are counted fast. The database has only its usual indexes.
 #[tokio::test]
-#[expect(clippy::print_stdout, reason = "what was counted is to be seen")]
+#[expect(clippy::print_stdout, reason = "the counts are for people to see")]
 async fn a_hundred_thousand_stories_are_counted_soon() {
     let home = tempfile::tempdir().expect("a folder");
     let store = Store::open(&home.path().join("b.sqlite"))
@@ -309,7 +309,7 @@ async fn a_hundred_thousand_stories_are_counted_soon() {
         );
     }
     println!("counted in {best:?}");
-    // The promise is 20 ms for a program that is optimised.
+    // The promise is 20 ms, for an optimised program.
     assert!(best.as_millis() < 200, "{best:?}");
 }
 
@@ -374,7 +374,7 @@ async fn numbers_are_shown_on_a_page_in_chat_and_in_the_issue() {
             text.contains("3 series were posted and 0 were applied"),
             "{path}: {text}"
         );
-        // Every id is there once, and every reference leads to one.
+        // Every id is used once, and every reference points to one.
         let ids = scraper::Selector::parse("[id]").expect("a selector");
         let mut seen = std::collections::HashSet::new();
         for tag in html.select(&ids) {
@@ -390,7 +390,7 @@ async fn numbers_are_shown_on_a_page_in_chat_and_in_the_issue() {
         atom.contains("3 series were posted") && !atom.contains("&lt;svg"),
         "{atom}"
     );
-    // What was counted is shown for ten minutes, and the page states when it was.
+    // Computed numbers are shown for ten minutes, and the page states their time.
     let before = pages.get("stats").await.text().await.expect("a text");
     house
         .post(&[mail("d", 260, "[PATCH bpf] bpf: Do more", "")])
@@ -403,7 +403,7 @@ async fn numbers_are_shown_on_a_page_in_chat_and_in_the_issue() {
     let pages = PageCalls::serve(house.live.store.clone(), later).await;
     let after = pages.get("stats").await.text().await.expect("a text");
     assert!(after.contains("4 series were posted"), "{after}");
-    // The issue keeps the numbers that it was published with.
+    // The issue keeps the numbers with which it was published.
     let issue = pages.get("issues/1").await.text().await.expect("a text");
     assert!(issue.contains("3 series were posted"), "{issue}");
 }

@@ -1,5 +1,5 @@
-//! Every kind of post, as its words stand on a terminal, in Discord and in Matrix. `cargo run --example posts` makes a page
-//! of the same ones, for a person to look at.
+//! Every kind of post, as text on a terminal, in Discord and in Matrix. `cargo run --example posts` makes a page of the
+//! same posts for people to look at.
 
 #[path = "../../examples/posts/cases.rs"]
 pub(crate) mod cases;

@@ -1,6 +1,6 @@
-//! A server without manners, on loopback: it sends exactly the bytes a script says, or cuts, drips, stalls, never ends.
+//! A server with every fault, on loopback: it sends exactly the bytes of a script, or cuts, drips, stalls, never ends.
 //!
-//! It reads one request per connection, answers by the request's path, and records what it was asked and when.
+//! It reads one request per connection, answers by the request's path, and records the requests with their times.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// One thing the server does with a connection.
+/// One action of the server on a connection.
 #[derive(Debug, Clone)]
 pub(crate) enum Act {
     /// Sends these bytes.
@@ -22,14 +22,14 @@ pub(crate) enum Act {
     Stall,
 }
 
-/// A request as it came, and the time from its arrival to the end of the connection's script.
+/// A request as it arrived, and the times of its arrival and of the end of the connection's script.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
     /// The request line and headers, as sent.
     pub(crate) head: String,
-    /// When the request had come.
+    /// The arrival of the request.
     pub(crate) from: Instant,
-    /// When the script had ended.
+    /// The end of the script.
     pub(crate) until: Instant,
 }
 
@@ -65,7 +65,7 @@ impl Drop for Rude {
 }
 
 impl Rude {
-    /// Starts a server whose `script` receives the path and how many requests came before.
+    /// Starts a server whose `script` gets the path and the number of earlier requests.
     pub(crate) async fn start<F>(script: F) -> Self
     where
         F: Fn(&str, usize) -> Vec<Act> + Send + Sync + 'static,
@@ -103,7 +103,7 @@ impl Rude {
         self.port
     }
 
-    /// The requests so far, in the order they came.
+    /// The requests so far, in their order.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().expect("no holder panics").clone()
     }
@@ -130,7 +130,7 @@ async fn serve(mut stream: TcpStream, script: Arc<Script>, log: Arc<Mutex<Vec<Se
         }
     }
     log.lock().expect("no holder panics")[place].until = Instant::now();
-    // The peer may still be sending; closing cleanly needs no more than this.
+    // The peer may still be sending. A clean close needs no more than this.
     let _ = stream.shutdown().await;
 }
 
@@ -161,7 +161,7 @@ async fn play(stream: &mut TcpStream, act: Act) -> std::io::Result<()> {
     }
 }
 
-/// An answer with a status line, header lines and a body, its length given, and the connection closed after it.
+/// An answer with a status line, header lines, a body and its length. Then the connection closes.
 pub(crate) fn answer(status: &str, headers: &[&str], body: impl AsRef<[u8]>) -> Vec<u8> {
     let body = body.as_ref();
     let mut bytes = format!("HTTP/1.1 {status}\r\nConnection: close\r\n");

@@ -1,5 +1,5 @@
-//! The sources on documents that real servers sent, where this checkout has them beside it; they are not ours to keep in
-//! the repository. Each test says so when it is left out.
+//! The sources with documents from real servers, if they are beside this checkout. They do not belong to us, so they are
+//! not in the repository. Each test reports if it is skipped.
 
 use std::collections::HashSet;
 use std::io::Read as _;
@@ -13,7 +13,7 @@ use url::Url;
 
 use crate::world::{corpus, noon};
 
-/// The samples, or `None` and a word about it.
+/// The samples, or `None` with a message.
 fn samples() -> Option<PathBuf> {
     let corpus = corpus();
     if corpus.is_none() {
@@ -82,7 +82,7 @@ fn tree() -> FeedKind {
     }
 }
 
-/// What the first request of a first poll gives when it is answered with this sample.
+/// The pages of a first poll whose first request is answered with this sample.
 fn first(sample: &Path, url: &str, kind: FeedKind) -> Result<Page, FetchError> {
     let mut walk = begin(&source(url, kind), None);
     let request = walk.next().expect("a first request");
@@ -233,7 +233,7 @@ fn archives_are_read_whole() {
 }
 
 #[test]
-fn an_mbox_tells_what_atom_leaves_out() {
+fn an_mbox_has_headers_that_atom_leaves_out() {
     let Some(corpus) = samples() else { return };
     let source = source("http://127.0.0.1:8791/bpf/", archive(None));
     let since = utc("2025-01-01T00:00:00Z");
@@ -280,7 +280,7 @@ fn a_search_without_results_is_none_and_a_lost_raw_mail_is_not() {
     }
 }
 
-/// Answers a walk until it is over; gives its pages and where the next one begins.
+/// Answers a walk until its end; returns its pages and the next cursor.
 fn drive(mut walk: Walk, answer: impl Fn(&Request) -> Vec<u8>) -> (Vec<Page>, String) {
     let mut pages = Vec::new();
     while let Some(request) = walk.next() {
@@ -312,13 +312,13 @@ fn a_tree_is_read_from_feed_log_and_patches() {
             other => panic!("nobody asked for {other}"),
         }))
     });
-    // The log in the other direction brings nothing.
+    // The log in the other direction has no commits.
     let pages: Vec<_> = pages
         .into_iter()
         .filter(|page| !page.items.is_empty())
         .collect();
     let counts: Vec<_> = pages.iter().map(|page| page.items.len()).collect();
-    // The patches of the ten that the feed carried whole need no reading, whatever the mbox holds.
+    // The ten patches that the feed had whole need no second reading, whatever the mbox contains.
     assert_eq!(counts[..2], [10, 30]);
     assert!(pages.iter().all(|page| page.faults.is_empty()));
     let newest = &pages[0].items[0];
@@ -402,7 +402,7 @@ fn commit_feeds_of_two_makers_are_read() {
 }
 
 #[test]
-fn lwn_tells_paid_from_free() {
+fn lwn_distinguishes_paid_and_free_articles() {
     let Some(corpus) = samples() else { return };
     let file = corpus.join("feeds/lwn-headlines.rdf");
     let page = first(&file, "https://lwn.net/headlines/rss", FeedKind::Lwn).expect("LWN's feed");
@@ -430,7 +430,7 @@ fn lwn_tells_paid_from_free() {
             .and_then(|paid| paid.free_on)
             .map(|day| day.to_string())
     };
-    // Published on a Friday: in the edition of 13 July, free a week after it.
+    // Published on a Friday: in the edition of 13 July, and free a week after it.
     assert_eq!(
         free_on("A pair of workqueue improvements").as_deref(),
         Some("2023-07-20")
@@ -468,7 +468,7 @@ fn lwn_tells_paid_from_free() {
 }
 
 #[test]
-fn releases_and_videos_are_what_they_are() {
+fn releases_and_videos_have_their_kinds() {
     let Some(corpus) = samples() else { return };
     let table = [
         (
@@ -530,16 +530,16 @@ fn releases_and_videos_are_what_they_are() {
 }
 
 #[test]
-fn what_is_not_well_formed_is_an_error() {
+fn a_malformed_document_is_an_error() {
     let Some(corpus) = samples() else { return };
     let file = corpus.join("feeds/phoronix-excerpt.not-well-formed.rss");
     let read = first(&file, "https://www.phoronix.com/rss.php", articles());
     assert!(matches!(read, Err(FetchError::Broken { .. })), "{read:?}");
 }
 
-/// Each filter of `tests/filters` stands beside a function in Python that reads the same mails.
+/// Each filter of `tests/filters` has a Python function beside it that reads the same mails.
 #[test]
-fn filters_take_what_plain_python_takes() {
+fn filters_take_the_same_stories_as_plain_python() {
     let Some(samples) = samples() else {
         return;
     };

@@ -33,7 +33,7 @@ fn run_with(folder: &Path, arguments: &[&str], input: &str) -> Output {
         .spawn()
         .expect("the program was built");
     let mut stdin = child.stdin.take().expect("a pipe");
-    // A program that ended reads nothing.
+    // A program that has ended reads no input, so the write may fail.
     let _ = stdin.write_all(input.as_bytes());
     drop(stdin);
     child.wait_with_output().expect("our child")
@@ -233,7 +233,7 @@ async fn a_refused_test_message_is_reported_and_the_files_stay() {
     read(folder.path());
 }
 
-/// The program on a terminal of its own, and everything that it showed there.
+/// The program on a pseudo-terminal, and all its output.
 struct OnTerminal {
     child: std::process::Child,
     shown: std::sync::mpsc::Receiver<u8>,
@@ -264,10 +264,10 @@ impl OnTerminal {
         }
     }
 
-    /// Waits until the terminal shows this after everything that was waited for before, then types a line.
+    /// Waits until the terminal shows this after the earlier output, then types a line.
     fn answer(&mut self, label: &str, line: &str) {
         self.wait_for(label);
-        // The echo is turned off after the label of a secret was printed.
+        // The echo is turned off after the label of a secret is printed.
         std::thread::sleep(Duration::from_millis(300));
         let stdin = self.child.stdin.as_mut().expect("a pipe");
         writeln!(stdin, "{line}").expect("the program reads");

@@ -1,6 +1,6 @@
-//! A simulated public-inbox, for what a real one cannot show in a test's time: months of mail, outages of days, clocks
-//! that disagree. It answers as the real one does (see the `real_` tests, which hold it to that), and the walk must end
-//! with every mail that arrived since the seed.
+//! A simulated public-inbox, for situations that a real one cannot show in a test's time: months of mail, outages of days,
+//! clocks that disagree. It answers like the real one; the `real_` tests verify that. The walk must end with every mail
+//! that arrived since the seed.
 
 use std::collections::HashSet;
 use std::io::Write as _;
@@ -16,10 +16,10 @@ use url::Url;
 
 pub(crate) const START: i64 = 1_735_689_600;
 pub(crate) const DAY: i64 = 86_400;
-/// What search does not know yet, in seconds of the simulated server.
+/// The delay of search, in seconds of the simulated server.
 const SEARCH_LAG_S: i64 = 40;
 
-/// A mail: its number, when the archive dates it, and when it could first be fetched.
+/// A mail: its number, the archive's date, and the time when it could first be fetched.
 #[derive(Clone, Copy)]
 pub(crate) struct Mail {
     pub(crate) number: usize,
@@ -31,16 +31,16 @@ pub(crate) struct Mail {
 pub(crate) struct Archive {
     pub(crate) mails: Vec<Mail>,
     pub(crate) now: i64,
-    /// Whether it gives mboxes.
+    /// Whether it serves mboxes.
     pub(crate) gives_mbox: bool,
     pub(crate) mboxes: usize,
     pub(crate) requests: usize,
     pub(crate) fault: Fault,
-    /// What search does not know yet beyond the usual, in seconds.
+    /// A further delay of search, in seconds.
     pub(crate) search_lag_s: i64,
 }
 
-/// How a front end before the archive misbehaves.
+/// The fault of a front end before the archive.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     #[default]
@@ -65,7 +65,7 @@ impl Archive {
         mails
     }
 
-    /// What search knows of a query by arrival.
+    /// The mails that search knows for a query by arrival.
     fn found(&self, query: &str) -> Vec<Mail> {
         let range = bounds(query);
         let mut mails = self.visible(SEARCH_LAG_S + self.search_lag_s);
@@ -180,7 +180,7 @@ fn none(page: &str) -> FetchError {
     }
 }
 
-/// `rt:A..B`, wherever it stands in the query.
+/// `rt:A..B`, in any place in the query.
 fn bounds(query: &str) -> std::ops::RangeInclusive<i64> {
     let range = query.split("rt:").nth(1).expect("a query by arrival");
     let (from, to) = range.split_once("..").expect("a range");
@@ -225,12 +225,12 @@ fn mbox(mails: &[Mail]) -> Vec<u8> {
     packed.finish().expect("memory takes it")
 }
 
-/// A reader of the archive: what it stored, and its cursor.
+/// A reader of the archive: its stored mails, and its cursor.
 pub(crate) struct Reader {
     source: Source,
     cursor: Option<String>,
     pub(crate) stored: HashSet<ItemKey>,
-    /// What is known to be missing.
+    /// The recorded gaps.
     pub(crate) gaps: Vec<Gap>,
     pub(crate) warnings: usize,
 }
@@ -270,7 +270,8 @@ impl Reader {
         self.cursor = cursor;
     }
 
-    /// One poll or backfill; killed before the commit of answer number `killed_at`, if any. Returns whether it was cut short.
+    /// One poll or backfill. If `killed_at` is set, it is killed before the commit of that answer. Returns whether it was
+    /// cut short.
     pub(crate) fn walk(
         &mut self,
         archive: &mut Archive,
@@ -309,7 +310,7 @@ impl Reader {
     }
 }
 
-/// Keeps gaps as the database does.
+/// Keeps gaps like the database does.
 pub(crate) fn note_gap(gaps: &mut Vec<Gap>, gap: Gap) {
     if gap.is_healed {
         gaps.retain(|old| old.from_at < gap.from_at || old.to_at > gap.to_at);
@@ -318,7 +319,7 @@ pub(crate) fn note_gap(gaps: &mut Vec<Gap>, gap: Gap) {
     }
 }
 
-/// Mails over `days`, `per_day` of them, most in order, some late, some dated ahead, some many in one second.
+/// `per_day` mails on each of `days` days: most in order, some late, some dated ahead, some many in one second.
 fn traffic(random: &mut fastrand::Rng, days: i64, per_day: i64) -> Vec<Mail> {
     let mut mails = Vec::new();
     let mut at = START;
@@ -335,7 +336,7 @@ fn traffic(random: &mut fastrand::Rng, days: i64, per_day: i64) -> Vec<Mail> {
                 1..=30 => at - random.i64(0..900),
                 _ => at,
             };
-            // What is not late for its own date is visible at once.
+            // A mail that is not late for its own date is visible at once.
             let visible_at = at.max(if ts > at { at } else { ts });
             mails.push(Mail {
                 number: mails.len(),
@@ -383,7 +384,7 @@ fn months_of_mail_with_outages_and_kills_are_all_there() {
         };
         let mut reader = Reader::new();
         reader.walk(&mut archive, Goal::Poll, None);
-        // The first poll's own mbox is no long way back.
+        // The mbox of the first poll does not count as a long way back.
         archive.mboxes = 0;
         while archive.now < START + 11 * DAY {
             let outage = random.u32(0..60) == 0;
@@ -418,7 +419,7 @@ fn months_of_mail_with_outages_and_kills_are_all_there() {
     );
 }
 
-/// Threads and series of the last days are whole from the start, for a handful of requests.
+/// Threads and series of the last days are complete from the start, with a few requests.
 #[test]
 fn the_first_poll_reads_the_last_week() {
     for (gives_mbox, most) in [(true, 6), (false, 30)] {
@@ -445,7 +446,7 @@ fn the_first_poll_reads_the_last_week() {
         assert!((week..week + 30).contains(&stored), "{stored} mails");
         assert!(archive.requests <= most, "{} requests", archive.requests);
         assert!(reader.gaps.is_empty() && reader.warnings == 0);
-        // The next poll is like any other.
+        // The next poll is a usual one.
         let before = archive.requests;
         archive.now += 1_500;
         assert!(!reader.walk(&mut archive, Goal::Poll, None));

@@ -1,10 +1,10 @@
-//! The rules of the house that a compiler does not know: which room may use what, and how a file looks.
+//! The rules that a compiler does not check: the rooms that each room may use, and the form of files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Crates that talk to the world, and the standard library's doors to it.
+/// Crates that use the network, files, the clock or processes, and such modules of the standard library.
 const CHAT: [&str; 3] = ["serenity", "twilight_gateway", "matrix_sdk"];
 const DATABASE: [&str; 1] = ["sqlx"];
 const NETWORK: [&str; 4] = ["reqwest", "axum", "hyper", "std::net"];
@@ -17,12 +17,12 @@ const CLOCK: [&str; 4] = [
     "Instant::now",
 ];
 
-/// A room: the file or folder below `src`, the other rooms it may use, and what it must never touch besides.
+/// A room: its file or folder below `src`, the other rooms that it may use, and the crates that it must not use.
 struct Room {
     name: &'static str,
     uses: &'static [&'static str],
     never: &'static [&'static [&'static str]],
-    /// Files of the room that may touch it all the same, and why the rule has a hole there.
+    /// Files of the room that may use these crates all the same, and the reason.
     but: &'static [&'static str],
 }
 
@@ -72,9 +72,9 @@ const ROOMS: [Room; 25] = [
         but: &[],
     },
     Room {
-        // It writes mails; `channel` sends them.
+        // It writes mails. `channel` sends them.
         name: "mailing",
-        uses: &["config", "issue", "post", "store"],
+        uses: &["config", "issue", "item", "post", "store"],
         never: &[&CHAT, &DATABASE, &NETWORK, &RUNTIME, &MACHINE, &CLOCK],
         but: &[],
     },
@@ -85,7 +85,7 @@ const ROOMS: [Room; 25] = [
         but: &[],
     },
     Room {
-        // A source is opened by what the configuration says of it.
+        // A source is opened from its part of the configuration.
         name: "source",
         uses: &["item", "config"],
         never: &[&CHAT, &DATABASE, &NETWORK, &RUNTIME, &MACHINE, &CLOCK],
@@ -106,7 +106,7 @@ const ROOMS: [Room; 25] = [
         but: &[],
     },
     Room {
-        // Rows for configured feeds and for gaps are made of their checked values.
+        // Rows for configured feeds and for gaps are made from their checked values.
         name: "store",
         uses: &[
             "item", "post", "config", "source", "story", "issue", "filter",
@@ -115,11 +115,11 @@ const ROOMS: [Room; 25] = [
         but: &[],
     },
     Room {
-        // Logins and webhooks ask by the one HTTP client and its rules for addresses.
+        // Logins and webhooks use the one HTTP client and its rules for addresses.
         name: "channel",
         uses: &["chat", "item", "post", "source"],
         never: &[&DATABASE, &["reqwest", "axum", "hyper"], &CLOCK],
-        // Discord's REST interface, whose limits a client must see; its tests play Discord.
+        // Discord's REST interface: a client must see its limits, and its tests simulate Discord.
         but: &["channel/discord/"],
     },
     Room {
@@ -152,10 +152,10 @@ const ROOMS: [Room; 25] = [
         but: &[],
     },
     Room {
-        // A source has the address of an item that has none of its own.
+        // A source has the address of an item without an address of its own.
         name: "fold",
         uses: &["item", "story", "source", "store"],
-        // The cache measures how long it was idle, so `Instant` is free.
+        // The cache measures its idle time, so `Instant` is allowed.
         never: &[
             &CHAT,
             &DATABASE,
@@ -221,7 +221,7 @@ const ROOMS: [Room; 25] = [
         but: &[],
     },
     Room {
-        // The editors' desk checks rights, edits, publishes, and shows how platforms render the draft.
+        // The editors' desk checks rights, edits, publishes, and renders the draft for platforms.
         name: "web",
         uses: &[
             "item", "story", "post", "issue", "store", "clock", "mailing", "rate", "filter",
@@ -237,7 +237,7 @@ const ROOMS: [Room; 25] = [
         but: &[],
     },
     Room {
-        // It knows no platform: `deliver` holds them.
+        // It knows no platform: `deliver` has them.
         name: "live",
         uses: &[
             "chat",
@@ -312,10 +312,10 @@ const ROOMS: [Room; 25] = [
 /// The most lines of a file without its tests.
 const LINES_MAX: usize = 420;
 
-/// Files that are longer than they should be, and how long they may be: the numbers only go down.
+/// Files that are too long, with their limits. The numbers may only become smaller.
 const LONG: [(&str, usize); 1] = [("demo/facts.rs", 445)];
 
-/// A file of the program: its path below `src`, its lines, and how many of them come before its tests.
+/// A file of the program: its path below `src`, its lines, and the number of lines before its tests.
 struct Source {
     path: String,
     lines: Vec<String>,
@@ -362,7 +362,7 @@ fn source(root: &Path, path: &Path) -> Source {
     }
 }
 
-/// The code of a line: without its comment, and without what stands in quotes.
+/// The code of a line, without its comment and without quoted text.
 fn code(line: &str) -> String {
     let line = line.trim_start();
     if line.starts_with("//") {
@@ -449,8 +449,8 @@ fn uses() -> BTreeMap<String, BTreeMap<String, String>> {
     uses
 }
 
-/// The rooms of `graph` that take part in a cycle: all that are left after repeatedly removing rooms that use none of the
-/// others, and rooms that none of the others use.
+/// The rooms of `graph` that take part in a cycle. The function repeatedly removes rooms that use none of the others, and
+/// rooms that none of the others use; the rest is the result.
 fn in_cycles(graph: &BTreeMap<String, BTreeMap<String, String>>) -> BTreeSet<String> {
     let mut left: BTreeSet<String> = graph.keys().cloned().collect();
     loop {
@@ -469,7 +469,7 @@ fn in_cycles(graph: &BTreeMap<String, BTreeMap<String, String>>) -> BTreeSet<Str
 #[test]
 fn no_cycle_of_rooms() {
     let mut graph = uses();
-    // `main` and `lib` are no rooms. A room without uses is in no cycle.
+    // `main` and `lib` are not rooms. A room without uses is in no cycle.
     graph.retain(|name, _| ROOMS.iter().any(|room| room.name == name));
     let in_cycles = in_cycles(&graph);
     let edges = graph
@@ -538,7 +538,7 @@ fn every_room_keeps_to_its_own() {
 }
 
 #[test]
-fn every_file_says_what_it_is_for() {
+fn every_file_explains_its_purpose() {
     let problems: Vec<String> = sources()
         .into_iter()
         .filter(|source| {

@@ -1,6 +1,6 @@
-//! A whole bpfnews in a test: an upstream on loopback whose documents the test sets, a real database, a clock that the
-//! test moves, and reading pumped by hand. Beside the feeds under test there is always a healthy one, and every poll
-//! fails the test unless that one goes on unharmed.
+//! A whole bpfnews in a test: an upstream on loopback whose documents the test sets, a real database, a clock that the test
+//! moves, and polls that the test starts. Beside the feeds under test there is always a healthy one. Every poll fails the
+//! test unless the healthy feed continues unharmed.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -32,11 +32,11 @@ use url::Url;
 use crate::documents::{Article, rss};
 use crate::rude::{Act, Rude, Seen, answer};
 
-/// The feed that nothing may harm.
+/// The feed that nothing may affect.
 const HEALTHY: &str = "healthy";
 /// The poll gap of every feed, in seconds.
 pub(crate) const GAP_S: i64 = 3600;
-/// The longest that jitter may make a pause.
+/// The longest part of a pause that comes from jitter.
 pub(crate) const JITTER: f64 = 1.1;
 
 type Pages = Arc<Mutex<HashMap<String, Vec<Act>>>>;
@@ -44,7 +44,7 @@ type Folder = (String, Arc<dyn Fn(&str) -> Vec<u8> + Send + Sync>);
 
 /// The upstream, the database and the program over it.
 pub(crate) struct World {
-    /// What reads.
+    /// The part that polls.
     pub(crate) ingest: Ingest,
     upstream: Rude,
     pages: Pages,
@@ -55,7 +55,7 @@ pub(crate) struct World {
     _home: TempDir,
 }
 
-/// A feed of a world: its name, its kind, and where it is on the upstream.
+/// A feed of a world: its name, its kind, and its path on the upstream.
 pub(crate) type Upstream = (&'static str, FeedKind, &'static str);
 
 /// A feed of articles.
@@ -96,14 +96,14 @@ pub(crate) fn tree(name: &'static str, path: &'static str, paths: &[&str]) -> Up
     (name, kind, path)
 }
 
-/// A channel that takes whatever comes.
+/// A channel that accepts all stories.
 pub(crate) fn everything() -> ChannelConfig {
     let mut channel = ChannelConfig::terminal();
     channel.route.off_topic = true;
     channel
 }
 
-/// When a world begins: 10 January 2025 at noon.
+/// The start of a world: 10 January 2025 at noon.
 pub(crate) fn noon() -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2025, 1, 10, 12, 0, 0)
         .single()
@@ -189,19 +189,19 @@ impl World {
         }
     }
 
-    /// The program is started anew over the same database, its configuration changed by `change`.
+    /// Restarts the program over the same database; `change` alters its configuration.
     pub(crate) async fn restart(&mut self, change: impl FnOnce(&mut Config)) {
         change(&mut self.config);
         self.ingest.store.close().await;
         self.ingest = open(&self.config, &self.clock).await;
     }
 
-    /// Where the database is.
+    /// The path of the database.
     pub(crate) fn database(&self) -> &Path {
         &self.config.database
     }
 
-    /// The program is stopped, the database put back to what a backup holds, and started anew.
+    /// Stops the program, restores the database from a backup, and starts it again.
     pub(crate) async fn restore(&mut self, backup: &Path) {
         self.ingest.store.close().await;
         let ready = backup::prepare(&self.config.database, backup).await;
@@ -217,23 +217,23 @@ impl World {
         self.ingest = open(&self.config, &self.clock).await;
     }
 
-    /// From now on the upstream answers `path` (query included) with a good document.
+    /// From now on, the upstream answers `path` (query included) with a good document.
     pub(crate) fn put(&self, path: &str, document: impl AsRef<[u8]>) {
         self.put_answer(path, answer("200 OK", &[], document));
     }
 
-    /// From now on the upstream answers `path` with these bytes, status line included.
+    /// From now on, the upstream answers `path` with these bytes, status line included.
     pub(crate) fn put_answer(&self, path: &str, bytes: Vec<u8>) {
         self.put_acts(path, vec![Act::Send(bytes)]);
     }
 
-    /// From now on the upstream plays this to who asks for `path`.
+    /// From now on, the upstream plays this script for requests to `path`.
     pub(crate) fn put_acts(&self, path: &str, acts: Vec<Act>) {
         let mut pages = self.pages.lock().expect("no holder panics");
         pages.insert(path.to_owned(), acts);
     }
 
-    /// From now on whatever lies below `path` and is not [`World::put`] is made by `make`.
+    /// From now on, `make` answers all requests below `path` that have no [`World::put`].
     pub(crate) fn put_folder(
         &self,
         path: &str,
@@ -243,7 +243,7 @@ impl World {
         folders.insert(0, (path.to_owned(), Arc::new(make)));
     }
 
-    /// A URL of the upstream, by the host it is to be called by.
+    /// A URL of the upstream, with this host name.
     pub(crate) fn url(&self, host: &str, path: &str) -> String {
         format!("http://{host}:{}{path}", self.upstream.port())
     }
@@ -255,7 +255,7 @@ impl World {
         seen.filter(|seen| seen.what() == wanted).collect()
     }
 
-    /// How many requests there were, those for the healthy feed left out.
+    /// The number of requests, without those for the healthy feed.
     pub(crate) fn requests(&self) -> usize {
         let seen = self.upstream.seen().into_iter();
         seen.filter(|seen| !seen.what().ends_with("/healthy.rss"))
@@ -272,14 +272,14 @@ impl World {
         self.clock.set(self.clock.now() + by);
     }
 
-    /// Moves the clock to where `name` is due and all that is due before it as well.
+    /// Moves the clock to the time when `name` is due, and all feeds that are due before it.
     pub(crate) async fn advance_to(&self, name: &str) {
         let due = self.row(name).await.next_poll_at;
         let due = DateTime::from_timestamp(due, 0).expect("a moment") + TimeDelta::seconds(1);
         self.clock.set(due.max(self.clock.now()));
     }
 
-    /// One pass over what is due, and the proof that the healthy feed goes on.
+    /// One pass over all due feeds, and a check that the healthy feed continues.
     pub(crate) async fn poll(&mut self) -> Vec<Report> {
         let is_due = self.row(HEALTHY).await.next_poll_at <= self.now().timestamp();
         self.publish_health();
@@ -301,17 +301,17 @@ impl World {
         reports
     }
 
-    /// A pass as soon as `name` is due.
+    /// One pass at the time when `name` is due.
     pub(crate) async fn poll_when_due(&mut self, name: &str) {
         self.advance_to(name).await;
         self.poll().await;
     }
 
-    /// Begins a pass and gives it up after it was woken `wakes` times; returns whether it had ended by then.
+    /// Begins a pass and drops it after `wakes` wake-ups. Returns whether it had ended before that.
     pub(crate) async fn poll_and_give_up(&mut self, wakes: usize) -> bool {
         let ended = self.give_up(wakes).await;
         assert_eq!(self.ingest.waiting(), 0, "nobody waits any more");
-        // A commit may still be under way; whoever writes next waits for it, as a program that starts anew does.
+        // A commit may still be in progress. The next writer waits for it, as a restarted program does.
         let tx = self.ingest.store.write().await;
         drop(tx.expect("the database may be written"));
         ended
@@ -344,14 +344,14 @@ impl World {
         self.put("/healthy.rss", rss(&self.healthy));
     }
 
-    /// How `name` stands.
+    /// The state of `name`.
     pub(crate) async fn row(&self, name: &str) -> FeedRow {
         let rows = feeds::list_feeds(self.ingest.store.read()).await;
         let mut rows = rows.expect("the database answers").into_iter();
         rows.find(|row| row.name == name).expect("it is configured")
     }
 
-    /// How these stand.
+    /// The states of these feeds.
     pub(crate) async fn rows(&self, names: &[&str]) -> Vec<FeedRow> {
         let mut rows = Vec::new();
         for name in names {
@@ -367,8 +367,8 @@ impl World {
         assert_eq!(row.last_error, None);
     }
 
-    /// Fails unless `name` is in this state for these words after so many failures; gives the pause until it is asked
-    /// again, in seconds.
+    /// Fails unless `name` is in this state, with this text and this many failures. Returns the pause until its next poll,
+    /// in seconds.
     #[track_caller]
     pub(crate) fn check_failed(
         &self,
@@ -406,7 +406,7 @@ impl World {
         titles
     }
 
-    /// What could not be read of `name`.
+    /// The faults of `name`.
     pub(crate) async fn faults(&self, name: &str) -> Vec<String> {
         let id = self.row(name).await.id;
         let faults = feeds::list_faults(self.ingest.store.read()).await;
@@ -417,7 +417,7 @@ impl World {
             .collect()
     }
 
-    /// The stretches that `name` is known to have missed, from when to when.
+    /// The gaps of `name`, from and to.
     pub(crate) async fn gaps(&self, name: &str) -> Vec<(i64, i64)> {
         let id = self.row(name).await.id;
         let gaps = feeds::list_gaps(self.ingest.store.read()).await;
@@ -435,13 +435,13 @@ impl World {
         }
     }
 
-    /// The dead letters, and the deliveries that keep failing.
+    /// The dead letters, and the deliveries that fail repeatedly.
     pub(crate) async fn letters(&self) -> Vec<Letter> {
         let letters = outbox::letters(self.ingest.store.read(), 100).await;
         letters.expect("the database answers")
     }
 
-    /// Decides about one dead letter, or (`None`) about all.
+    /// Decides about one dead letter, or (`None`) about all of them.
     pub(crate) async fn decide_letters(
         &self,
         which: Option<i64>,
@@ -467,18 +467,18 @@ impl World {
         retracted.expect("the database answers")
     }
 
-    /// A connection to ask the database by hand.
+    /// A connection to query the database by hand.
     pub(crate) async fn reader(&self) -> ReadConnection {
         let reader = self.ingest.store.read().acquire().await;
         reader.expect("a connection")
     }
 
-    /// The posts that are owed now, as the titles of their items, and those of the healthy feed left out.
+    /// The posts that are due now, as the titles of their items, without those of the healthy feed.
     pub(crate) async fn owed(&self) -> Vec<Vec<String>> {
         self.owed_at(self.now()).await
     }
 
-    /// The posts that are owed by then.
+    /// The posts that are due at that time.
     pub(crate) async fn owed_at(&self, at: DateTime<Utc>) -> Vec<Vec<String>> {
         let rows: Vec<(String,)> = sqlx::query_as(
             "SELECT (SELECT json_group_array(i.title ORDER BY i.at, i.id) FROM members m JOIN items i ON i.id = m.item_id
@@ -496,7 +496,7 @@ impl World {
         titles
     }
 
-    /// Sends everything queued, now or later; gives it as [`World::owed`] does.
+    /// Sends all queued posts, also later ones. Returns them like [`World::owed`].
     pub(crate) async fn tell(&self) -> Vec<Vec<String>> {
         let told = self.owed_at(self.now() + TimeDelta::days(1)).await;
         let mut tx = self
@@ -513,8 +513,8 @@ impl World {
         told
     }
 
-    /// Everything that must not depend on the way by which it came about: per feed its state and its items' identities
-    /// with all sightings, then the posts.
+    /// All data that must not depend on the order of events: for each feed its state and its items' identities with all
+    /// sightings, then the posts.
     pub(crate) async fn end(&self) -> Vec<String> {
         let mut end = Vec::new();
         let rows = feeds::list_feeds(self.ingest.store.read()).await;
@@ -537,7 +537,7 @@ impl World {
     }
 }
 
-/// The work of `run` before its polls.
+/// The work that `run` does before its polls.
 pub(crate) async fn before_polls(ingest: &Ingest) {
     ingest.repair_clock().await.expect("the clock is repaired");
     ingest.end_recalls().await.expect("posts are matched");
@@ -552,7 +552,7 @@ async fn open(config: &Config, clock: &Arc<FixedClock>) -> Ingest {
         .expect("the program starts")
 }
 
-/// The folder of real samples, where this checkout has one beside it.
+/// The folder of real samples, if it is beside this checkout.
 pub(crate) fn corpus() -> Option<PathBuf> {
     let named = std::env::var_os("BPFNEWS_CORPUS").map(PathBuf::from);
     let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");

@@ -3,12 +3,12 @@
 
   cgit.py REPOSITORY.git
 
-The first line of standard output is the repository's URL, printed once the server answers. Whoever started it moves
-branches with git; cgit's cache is off, so the next request sees them. The server ends, and its temporary folder goes,
-when standard input ends.
+The first line of standard output is the repository's URL, printed when the server answers. The test moves branches
+with git. cgit's cache is off, so the next request sees them. When standard input ends, the script stops the server and
+removes its temporary folder.
 
-Needs cgit and lighttpd: tests/run installs them. Its settings are cgit's own, so the Atom has ten entries and the log
-fifty a page.
+Needs cgit and lighttpd: tests/run installs them. The settings are cgit's defaults, so the Atom has ten entries and the
+log fifty a page.
 """
 import shutil
 import signal

@@ -5,12 +5,12 @@
 
 By default, lighttpd runs `git http-backend`; with --daemon, `git daemon` serves git's own protocol. Both allow partial
 clones, except with --unfiltered. The first line of standard output is the address for bpfnews, printed once the server
-answers. The script that started it moves branches with git. Then one command is read from each line of standard input,
-and one line answers it:
+answers. The test moves branches with git. The script then reads one command from each line of standard input, and
+answers with one line:
 
   requests   the HTTP requests so far       ok COUNT
 
-The server ends, and its temporary folder goes, when standard input ends.
+When standard input ends, the script stops the server and removes its temporary folder.
 
 Needs git and lighttpd: tests/run installs them.
 """
@@ -41,7 +41,7 @@ setenv.add-environment = ("GIT_PROJECT_ROOT" => "{root}", "GIT_HTTP_EXPORT_ALL" 
 
 
 def configuration(unfiltered):
-    """The environment by which git's servers allow what bpfnews asks for."""
+    """The environment in which git's servers allow the requests of bpfnews."""
     keys = [("uploadpack.allowFilter", "false" if unfiltered else "true"), ("safe.directory", "*")]
     env = {"GIT_CONFIG_COUNT": str(len(keys)), "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
     for place, (key, value) in enumerate(keys):

@@ -3,29 +3,29 @@
 
   inbox.py MBOX [--first N] [--lag] [--news]
 
-MBOX is a plain mboxrd whose "From mboxrd@z DATE" lines tell when each mail arrived (UTC). Its first N mails (all,
-if not told) are in the inbox at once; the others wait. Each mail gets one Received: header with its arrival, for
-that is the clock by which public-inbox orders its feeds.
+MBOX is a plain mboxrd whose "From mboxrd@z DATE" lines have the arrival of each mail (UTC). Its first N mails
+(all, without --first) are in the inbox at once; the others wait. Each mail gets one Received: header with its arrival,
+because public-inbox orders its feeds by it.
 
-The first line of standard output is the base URL, printed once the server answers. Then one command is read from each
-line of standard input, and one line answers it:
+The first line of standard output is the base URL, printed when the server answers. The script then reads one command
+from each line of standard input, and answers with one line:
 
-  more N     lets N more mails in                        ok COUNT   (mails in the inbox now)
-  refresh    makes search see what is in, with --lag     ok COUNT
+  more N     adds N more mails                           ok COUNT   (mails in the inbox now)
+  refresh    with --lag: updates the search              ok COUNT
   down, up   stops the HTTP server, starts it again      ok COUNT
   epoch      begins a new epoch for the next mails       ok COUNT
-  purge N    takes mail N (from 0) out of the history    ok COUNT
-  rm N       removes mail N by a further commit          ok COUNT
-  quietly N  as more, without a wait for a server        ok COUNT
+  purge N    removes mail N (from 0) from the history    ok COUNT
+  rm N       removes mail N with a new commit            ok COUNT
+  quietly N  like more, but waits for no server          ok COUNT
   news-down, news-up   the same for the news server      ok COUNT
   wall, unwall         answers HTTP with a page for people, or not     ok COUNT
-  remove ID  removes a mail for good, as spam            ok COUNT
+  remove ID  removes a mail permanently, as spam         ok COUNT
 
-The server ends, and its temporary folder goes, when standard input ends. With --lag search is left to notice new
-mails by itself, which takes it up to 40 seconds; without it search knows them when "ok" is said.
+When standard input ends, the script stops the server and removes its temporary folder. With --lag, search finds new
+mails up to 40 seconds later. Without it, search finds them when the script prints "ok".
 
-With --news the inbox is served by NNTP too, and by a proxy that can play a wall: then the first line is the proxy's URL, the
-URLs of the newsgroup without and with TLS, and the file of the certificate, with spaces between.
+With --news, NNTP serves the inbox too, and so does a proxy that can act as a wall. The first line then has the proxy's URL,
+the URLs of the newsgroup without and with TLS, and the file of the certificate, separated by spaces.
 
 Needs public-inbox and its Perl modules: tests/run installs them.
 """
@@ -59,7 +59,7 @@ MESSAGE_ID = re.compile(rb"(?mi)^message-id:\s*<([^>]+)>")
 
 
 def mails(path):
-    """The mails of an mboxrd: when each arrived, and its bytes."""
+    """The mails of an mboxrd: the arrival and the bytes of each."""
     data = path.read_bytes()
     marks = list(FROM_LINE.finditer(data))
     ends = [m.start() for m in marks[1:]] + [len(data)]
@@ -157,7 +157,7 @@ class Inbox:
             self.wait(self.url + "?q=rt:1000000000..&x=A", "no answer to a search")
 
     def certify(self):
-        """Makes a certificate for loopback; gives its file."""
+        """Makes a certificate for loopback; returns its file."""
         if not self.certificate.exists():
             self.run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
                      "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
@@ -207,7 +207,7 @@ class Inbox:
     def remove(self, message_id):
         """Removes a mail from the inbox, its index and its history."""
         raw = next(raw for _, raw in self.everything if message_id.encode() in raw.split(b"\n\n")[0])
-        # As it was let in, with the header of its arrival.
+        # The mail as it was added, with the header of its arrival.
         shown = subprocess.run(["git", "--git-dir", str(self.repo), "log", "--format=%H"], env=self.env,
                                capture_output=True, check=True).stdout.split()
         for commit in shown:
@@ -242,7 +242,7 @@ class Inbox:
 
 
 class Front(http.server.BaseHTTPRequestHandler):
-    """A proxy before the HTTP server, which can play a wall."""
+    """A proxy before the HTTP server, which can act as a wall."""
 
     walled, target = False, ""
 
@@ -274,7 +274,7 @@ class Front(http.server.BaseHTTPRequestHandler):
 
 
 def front(port):
-    """Serves the proxy on a thread; gives its URL."""
+    """Serves the proxy on a thread; returns its URL."""
     Front.target = f"http://127.0.0.1:{port}"
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Front)
     server.daemon_threads = True

@@ -3,14 +3,14 @@
 
   innd.py COUNT
 
-The first line of standard output is the URL of a group with COUNT articles. Then one command is read from each line of standard
-input, and one line answers it:
+The first line of standard output is the URL of a group with COUNT articles. The script then reads one command from each line
+of standard input, and answers with one line:
 
-  more N       posts N more articles, <1@inn.invalid> being the first of all     ok COUNT   (articles that were ever posted)
+  more N       posts N more articles; the very first one is <1@inn.invalid>      ok COUNT   (articles that were ever posted)
   cancel N     removes article N                                                 ok COUNT
 
-The server ends, and its temporary folder goes, when standard input ends. Needs Debian's inn2. INN does not run as root; as root
-this script runs it as the user news.
+When standard input ends, the script stops the server and removes its temporary folder. Needs Debian's inn2. If root
+runs this script, it starts INN as the user news, because INN does not run as root.
 """
 import os
 import pwd

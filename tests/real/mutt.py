@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Opens the newest mail of a maildir in neomutt, on a terminal of 80 columns, and prints what it shows, for the tests of bpfnews.
+"""Opens the newest mail of a maildir in neomutt, on a terminal of 80 columns, and prints the screen, for the tests of bpfnews.
 
   mutt.py MAILDIR
 

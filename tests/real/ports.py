@@ -4,13 +4,13 @@ import os
 import socket
 import sys
 
-# Below the range from which connections get their ports.
+# Below the range from which the kernel takes ports for connections.
 FIRST, END = 20_000, 32_000
 
 
 def own_ports(count):
-    """Free ports outside of the range from which connections get theirs. So a server finds its port free, also when it
-    starts long after this, and when it comes back. Each process begins its search at a place of its own."""
+    """Free ports outside of the range for connections. So a port stays free until its server starts, and while the server
+    restarts. Each process begins its search at another number."""
     begin, ports = os.getpid() * 7 % (END - FIRST), []
     for step in range(END - FIRST):
         port = FIRST + (begin + step) % (END - FIRST)

@@ -5,15 +5,16 @@
 
 The first line of standard output is the port, the folder of the mailboxes, the certificate of the authority that signed the
 server's certificate for localhost, and two ports that ask for a login: one with STARTTLS, and one that is encrypted from the
-first byte and knows no other way than LOGIN. The account is bpfnews, and its password "a secret". reader@reader.example has a maildir; other names there are refused at once. Every name at
-gone.example is accepted, and comes back. Mail to bounces@bpf.example, with or without a token after a "+", goes to the shell
-command BOUNCE. Then one command is read from each line of standard input, and one line answers it:
+first byte and knows no other way than LOGIN. The account is bpfnews, and its password "a secret". reader@reader.example has a
+maildir; postfix refuses other names there at once. It accepts every name at gone.example, and bounces the mail. It passes mail
+to bounces@bpf.example, with or without a token after a "+", to the shell command BOUNCE. The script then reads one command
+from each line of standard input, and answers with one line:
 
   queue        the mails that wait           ok COUNT
   log          postfix' log so far           ok PATH
 
-The server ends, and its temporary folder goes, when standard input ends. Needs Debian's postfix and openssl, and root, since
-postfix starts as root only; its programs then run as the user postfix.
+When standard input ends, the script stops the server and removes its temporary folder. Needs Debian's postfix and openssl. It
+also needs root, because only root can start postfix; postfix' programs then run as the user postfix.
 """
 import base64
 import os

@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""A person's Matrix client of another make (matrix-nio): it reads what bpfnews posted, for bpfnews's tests.
+"""A person's Matrix client that is not ours (matrix-nio): it reads the messages of bpfnews, for bpfnews's tests.
 
   reader.py HOMESERVER USER PASSWORD
 
-The first line of standard output is "ready", once it has logged in. Commands on standard input:
+The first line of standard output is "ready", after the login. Commands on standard input:
 
   join ROOM        joins; answered with "ok 0"
   read ROOM        answered with a line of JSON: for each message that a person sees there, in order, an object with
                    "from", "kind" (m.notice, or "unreadable", or "removed"), "body" and "html" as they are after edits,
-                   "edits" (how many), "below" (the body of the message in whose thread it is, or null), "encrypted",
+                   "edits" (how many), "below" (the body of the message that its thread starts from, or null), "encrypted",
                    "verified" (whether this reader verified the device that sent it) and "mentions"
 
-It ends, and forgets its keys, when standard input ends.
+When standard input ends, the client ends and loses its keys.
 
 Runs with the Python of target/synapse, in which tests/run installs matrix-nio.
 """
@@ -21,9 +21,9 @@ import logging
 import sys
 import tempfile
 
-# More than a test posts: a server leaves out what is over this.
+# More messages than a test posts: a server leaves out the others.
 TIMELINE = {"room": {"timeline": {"limit": 1000}}}
-# A sync that brings nothing after this many milliseconds means that all is here.
+# If a sync brings nothing for this many milliseconds, all messages have arrived.
 QUIET_MS = 500
 
 
@@ -48,7 +48,7 @@ def message(event):
 class Reader:
     def __init__(self, client):
         self.client = client
-        # Of each room: what stands there, by the event's id, in order.
+        # For each room: its messages by event id, in order.
         self.rooms = {}
 
     def take(self, room_id, event):
@@ -69,7 +69,7 @@ class Reader:
                 seen[event.event_id] = message(event)
                 return
             edited = seen.get(relates.get("event_id"))
-            # Clients take an edit only of the message's own sender.
+            # Clients accept an edit only from the message's own sender.
             if edited and edited["from"] == event.sender and edited["kind"] not in ("removed", "unreadable"):
                 new = content["m.new_content"]
                 edited["kind"] = new.get("msgtype")

@@ -3,12 +3,12 @@
 
   synapse.py [--limits] USER...
 
-The first line of standard output is the homeserver's address, printed once it answers; the second one is JSON: for each
+The first line of standard output is the homeserver's address, printed when it answers. The second one is JSON: for each
 user the id, the password, and the access token and device of a session. Commands on standard input: "down" stops the
-server, "up" starts it again with all it knew; both are answered with "ok 0". It ends, and its temporary folder goes,
-when standard input ends.
+server, "up" starts it again with the same data; the answer to both is "ok 0". When standard input ends, the script stops
+the server and removes its temporary folder.
 
---limits keeps the rate limits that Synapse has by default; without it there are none.
+--limits keeps Synapse's default rate limits. Without it, Synapse has none.
 
 Needs Synapse in target/synapse: tests/run installs it there.
 """

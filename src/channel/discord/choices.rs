@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn choices_are_within_the_limits_whatever_they_say() {
+    fn choices_with_any_text_are_within_the_limits() {
         let choice = |shown: &str, value: &str| Choice {
             shown: shown.to_owned(),
             value: value.to_owned(),

@@ -387,7 +387,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_token_goes_to_gateways_alone_that_are_what_they_should_be() {
+    fn the_token_goes_only_to_allowed_gateways() {
         #[rustfmt::skip]
         let table = [
             ("wss://gateway.discord.gg", false, true), ("ws://gateway.discord.gg", false, false),

@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_tell_times() {
+    fn ids_contain_times() {
         // Discord's own example: 175928847299117063 was made on 30 April 2016, 11:18:25.796 UTC.
         let id = id_at(1_462_015_105);
         assert!(id.as_str() < "175928847299117063" && id.len() == 18, "{id}");

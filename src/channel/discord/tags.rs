@@ -164,7 +164,7 @@ mod tests {
     type Case<'t> = (&'t [Tag], &'t str, Tone, About, &'t [&'t str]);
 
     #[test]
-    fn a_post_gets_the_tags_that_tell_where_it_stands_and_what_it_is() {
+    fn a_post_gets_the_tags_of_its_state_and_kind() {
         let all = tags(&[
             "Posted",
             "Discussed",

@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_once_comes_before_who_asks_much() {
+    fn a_single_question_comes_before_those_of_a_flooder() {
         let queue = Arc::new(AnswerQueue::default());
         let now = Instant::now();
         let join = |person: &str| queue.join(person, MOST, now, each);
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_refused_is_told_once_a_minute_and_first() {
+    fn a_refusal_is_sent_once_a_minute_and_first() {
         let queue = Arc::new(AnswerQueue::default());
         let now = Instant::now();
         let answer = queue.join("a", MOST, now, each).expect("a place");

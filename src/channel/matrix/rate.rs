@@ -207,7 +207,7 @@ mod tests {
 
     /// The server's limit is stricter than the configured one, and holds after its first error.
     #[test]
-    fn what_the_server_says_is_learnt_and_forgotten() {
+    fn the_servers_limits_are_learnt_and_forgotten() {
         let mut rate = SendRate::new(GAP);
         let start = Instant::now();
         assert_eq!(rate.take(Class::Post, start), Ok(()));

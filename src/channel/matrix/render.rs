@@ -435,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn what_machines_say_is_a_paragraph_of_its_own() {
+    fn reports_of_machines_are_a_separate_paragraph() {
         let mut post = post("x");
         post.checks = "AI review: 1 finding <b> · CI failed".to_owned();
         let (plain, shown) = read(&event(&Content::Story(Box::new(post))));
@@ -506,7 +506,7 @@ mod tests {
     }
 
     #[test]
-    fn what_strangers_write_can_only_be_read() {
+    fn text_of_strangers_is_never_active() {
         // The written text, and the text shown if it differs.
         #[rustfmt::skip]
         let table = [
@@ -568,7 +568,7 @@ mod tests {
     }
 
     #[test]
-    fn what_clients_would_make_a_pill_of_is_code() {
+    fn text_that_clients_would_show_as_a_pill_is_code() {
         for word in [
             "@room",
             "(@room)",
@@ -610,7 +610,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_long_is_cut_between_words_and_never_in_an_address() {
+    fn long_text_is_cut_between_words_and_never_in_an_address() {
         let address = format!("https://example.org/{}", "x".repeat(60));
         let endless = [
             format!("{} {address} ", "word".repeat(3)).repeat(500),
@@ -641,7 +641,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_said_stays_far_below_the_servers_limit() {
+    fn any_text_stays_far_below_the_servers_limit() {
         let long = "&\"<'>\u{1f980}".repeat(20_000);
         let mut story = post(&long);
         story.parts = vec![(long.clone(), long.clone()); 500];

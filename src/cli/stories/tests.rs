@@ -273,7 +273,7 @@ fn a_list_is_calm() {
 }
 
 #[test]
-fn a_series_is_told_whole() {
+fn a_series_is_printed_whole() {
     for story in [partly(), claimed(), stable(), waits()] {
         insta::assert_snapshot!(format!("series_{}", story.id), shown(&story, 80));
     }
@@ -281,7 +281,7 @@ fn a_series_is_told_whole() {
 }
 
 #[test]
-fn everything_else_is_told_too() {
+fn everything_else_is_printed_too() {
     let rest = [
         nacked(),
         superseded(),
@@ -305,20 +305,20 @@ fn every_width_is_kept() {
 }
 
 #[test]
-fn a_paid_article_tells_when_it_becomes_free() {
+fn a_paid_article_shows_when_it_becomes_free() {
     let mut story = article();
     story.free_on = chrono::NaiveDate::from_ymd_opt(2017, 6, 1);
     assert!(shown(&story, 80).contains("For subscribers until 1 June 2017."));
 }
 
 #[test]
-fn reasons_are_for_those_who_ask() {
+fn reasons_are_shown_on_request() {
     let told = strip_str(&timeline(&partly(), false, 80, now())).to_string();
     assert!(!told.contains("three reviewers") && shown(&partly(), 80).contains("three reviewers"));
 }
 
 #[test]
-fn what_machines_say_is_told_with_a_link_and_not_twice() {
+fn reports_of_machines_are_printed_once_with_a_link() {
     let said = |id: &str, text: &str| {
         json!({"at": day(6), "state": "reviewed_by_machine", "by": "Reviewer", "source": id, "text": text,
                "link": format!("https://reviews.example/{id}")})
@@ -425,7 +425,7 @@ fn the_waiting_are_listed() {
 }
 
 #[test]
-fn times_are_told_by_their_largest_unit() {
+fn times_are_printed_in_their_largest_unit() {
     #[rustfmt::skip]
     let table = [
         (60, "1 minute"), (7_199, "119 minutes"), (7_200, "2 hours"), (172_800, "2 days"), (16 * 86_400, "16 days"),
@@ -437,7 +437,7 @@ fn times_are_told_by_their_largest_unit() {
 }
 
 #[test]
-fn what_is_cut_fits() {
+fn cut_text_fits() {
     #[rustfmt::skip]
     let table = [
         ("short", 10, "short"), ("one two three four", 10, "one two…"), ("宽宽宽宽", 6, "宽宽…"), ("宽宽宽", 6, "宽宽宽"),

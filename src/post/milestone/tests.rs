@@ -235,7 +235,7 @@ fn the_ends_of_a_story_are_milestones() {
 }
 
 #[test]
-fn the_older_key_and_the_usual_milestones_differ_in_what_they_announce() {
+fn the_older_key_and_the_usual_milestones_announce_other_steps() {
     let older = MilestoneWays::of_older_key(MilestoneWay::Thread);
     assert!(older.uses_threads());
     assert_eq!(older.words(), "applied, mainline, free");

@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nothing_can_be_cut_out_for_is_refused() {
+    fn a_document_without_a_possible_cut_is_refused() {
         let base = format!(
             "<item xml:base='http://x.y/{}'/>",
             "a".repeat(BASE_BYTES_MAX)
@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_behind_the_last_entry_need_not_be_well_formed() {
+    fn text_after_the_last_entry_need_not_be_well_formed() {
         let document = format!("{}<oops", rss("<item/>"));
         let read = bounded(&document).expect("the entries are well");
         assert!(read.text.starts_with(&rss("<item/>")));

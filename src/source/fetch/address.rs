@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_gave_in_chat_reaches_no_further_than_the_files_feeds() {
+    fn feeds_from_chat_reach_no_further_than_the_files_feeds() {
         let list = ["127.0.0.1", "10.0.0.7", "mirror.lan", "::1"].map(str::to_owned);
         let places = [
             ("127.0.0.1".to_owned(), 8080),

@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn the_user_agent_says_who_and_never_mozilla() {
+    fn the_user_agent_names_the_bot_and_never_mozilla() {
         let name = format!("bpfnews/{}", env!("CARGO_PKG_VERSION"));
         let check = |home: &str, contact: Option<&str>, want: &str| {
             let got = user_agent(home, contact, None);
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn the_charset_is_what_the_content_type_names() {
+    fn the_charset_comes_from_the_content_type() {
         let check = |line: &'static str, want: Option<&str>| {
             assert_eq!(charset(&map(&[line])).as_deref(), want, "{line}");
         };

@@ -8,10 +8,6 @@
 //! - `records`: reads the answers.
 //! - `people`: the pages that people read, where a rule leads from a repository to them.
 
-use url::Url;
-
-use super::Request;
-
 mod archive;
 mod archive_cursor;
 mod epochs;
@@ -19,9 +15,12 @@ pub(crate) mod people;
 mod records;
 mod tree;
 
+use url::Url;
+
 pub use self::archive::{GitArchive, GitArchiveWalk};
 pub(super) use self::archive_cursor::{cursor_since as archive_cursor_since, read_to};
 pub use self::tree::{GitTree, GitTreeWalk};
+use super::Request;
 pub use super::question::{CommitRange, GitHead, GitQuestion, LastTip, MailHead, MailRange};
 pub use crate::config::{as_http, is_git, protocol};
 

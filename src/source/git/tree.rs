@@ -490,7 +490,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_whose_end_is_gone_begins_anew() {
+    fn a_range_whose_end_is_gone_starts_again() {
         let cursor = json!({"tip": hash(1), "tip_at": 200,
             "pending": {"from": hash(1), "to": hash(9), "since": null, "offset": 400}});
         let mut walk = begin(Some(&cursor.to_string()));
@@ -505,7 +505,7 @@ mod tests {
     }
 
     #[test]
-    fn what_git_could_not_fetch_is_a_gap() {
+    fn commits_that_git_could_not_fetch_are_a_gap() {
         let mut walk = begin(Some(&seeded(1)));
         question(&mut walk);
         walk.read(answer(hash(9).into_bytes())).expect("a tip");

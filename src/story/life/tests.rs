@@ -782,7 +782,7 @@ fn a_command_to_the_patchwork_bot_asks_for_changes() {
 }
 
 #[test]
-fn a_person_who_says_that_a_pull_request_was_pulled_ends_its_wait() {
+fn a_persons_report_that_a_request_was_pulled_ends_its_wait() {
     let now = |story: &Story| story.first_at + TimeDelta::days(8);
     for (who, text, waits) in [
         ("Mae Maintainer", "Pulled, thanks!", false),

@@ -47,7 +47,7 @@ async fn a_feed_is_fetched_added_polled_and_removed() {
         listed.contains("added by 111111 on discord on 10 January 2025"),
         "{listed}"
     );
-    // A channel that names it holds it.
+    // A feed that a channel names cannot be removed.
     let route = "admin route add blogs room=300300300 feeds=blog,bpf mode=digest digest_at=\"mon 08:00\" quiet=22:00-06:00";
     assert_snapshot!(house.ask(&boss(), route).await, @r"
     (privately)
@@ -163,7 +163,7 @@ async fn a_feed_that_gives_nothing_is_not_added() {
 #[tokio::test]
 async fn chat_is_no_way_into_the_bots_own_network() {
     let house = House::new().await;
-    // A server of our own that no feed of the file is read from, on the host that the file allows.
+    // A server of ours on the host that the file allows, but no feed of the file reads it.
     let other = crate::rude::Rude::always(crate::rude::answer("200 OK", &[], "secret")).await;
     let to = format!("Location: {}", other.url("/latest/meta-data"));
     let redirect = crate::rude::answer("302 Found", &[&to], "");
@@ -327,7 +327,7 @@ async fn a_channel_gets_a_test_message_first_and_news_after() {
     assert_eq!(
         house.chat.room("300300300").len(),
         3,
-        "it is told after a restart, too"
+        "it is explained after a restart too"
     );
     house.ask(&boss(), "admin route remove more").await;
     house
@@ -383,7 +383,7 @@ async fn a_filter_of_a_channel_is_obeyed_and_explained() {
 }
 
 #[tokio::test]
-async fn what_is_muted_is_told_no_more() {
+async fn muted_stories_are_not_posted() {
     let mut house = House::new().await;
     house
         .post(&[mail("p1", 60, "[PATCH bpf-next] bpf: Do it", "")])
@@ -470,7 +470,7 @@ async fn what_is_muted_is_told_no_more() {
 }
 
 #[tokio::test]
-async fn a_story_is_taken_back_everywhere_and_never_told_again() {
+async fn a_story_is_retracted_everywhere_and_never_posted_again() {
     let mut house = House::new().await;
     house
         .post(&[
@@ -514,7 +514,7 @@ async fn a_story_is_taken_back_everywhere_and_never_told_again() {
         told.contains("A maintainer retracted that story."),
         "{told}"
     );
-    // The list's last story: the list goes, too.
+    // The last story of the list: the list is removed too.
     house.ask(&boss(), "admin retract k1@x.example").await;
     house.ask(&boss(), "admin retract seed@x.example").await;
     house.pass().await;
@@ -522,7 +522,7 @@ async fn a_story_is_taken_back_everywhere_and_never_told_again() {
         (house.chat.room(NEWS).len(), house.chat.digests().len()),
         (0, 0)
     );
-    // A channel that is new shows it neither.
+    // A new channel shows neither of them.
     house
         .ask(&boss(), "admin route add late room=300300300")
         .await;
@@ -572,7 +572,7 @@ async fn the_answers_below_a_post_go_with_it() {
 }
 
 #[tokio::test]
-async fn a_story_that_is_still_owed_is_never_sent() {
+async fn a_retracted_story_that_is_still_queued_is_never_sent() {
     let mut house = House::new().await;
     let later = SendError::Later {
         after: std::time::Duration::from_secs(600),
@@ -592,7 +592,7 @@ async fn a_story_that_is_still_owed_is_never_sent() {
 }
 
 #[tokio::test]
-async fn an_addition_that_fits_the_file_no_more_is_left_out_and_told() {
+async fn an_addition_that_no_longer_fits_the_file_is_left_out_and_reported() {
     let house = House::new().await;
     house
         .ask(&boss(), "admin route add more room=300300300")

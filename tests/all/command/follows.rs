@@ -1,4 +1,5 @@
-//! What people follow: told directly, at most once in a quarter of an hour, each thing once; and erased when they ask for that.
+//! Follows: people get direct messages, at most one in a quarter of an hour, and each piece of news once. On request,
+//! everything about them is erased.
 
 use bpfnews::channel::{Scope, SendError};
 use bpfnews::chat::{Completes, Requester};
@@ -9,7 +10,7 @@ use sqlx::Row as _;
 use super::house::{House, NEWS, SERVER, boss, discord, matrix, reader};
 use crate::documents::{Mail, mail};
 
-/// A person on Discord whose id is long enough to be searched for.
+/// A person on Discord. The id is long enough to search the database for it.
 const ANN: &str = "777000111222333";
 const PATCH: &str = "[PATCH bpf-next] bpf: Let maps grow";
 
@@ -17,7 +18,7 @@ fn ann() -> Requester {
     discord(ANN, NEWS, SERVER)
 }
 
-/// A house with a series that was posted two hours ago, and its id.
+/// A house with a series that was posted two hours ago, and the id of the series.
 async fn house() -> (House, String) {
     let mut house =
         House::with("discord_users = [\"111111\"]\ncooldown_s = 0\n\n[follow]\neach_max = 3\n")
@@ -29,13 +30,13 @@ async fn house() -> (House, String) {
     (house, id)
 }
 
-/// A mail of now.
+/// A mail that was sent now.
 fn now(house: &House, id: &str, subject: &str, parent: &str) -> Mail {
     let minutes = (house.now() - crate::world::noon()).num_minutes();
     mail(id, minutes, subject, parent)
 }
 
-/// The mail arrives and is polled at the next poll, two hours later; messages are sent a quarter of an hour after that.
+/// The mail arrives. The next poll reads it two hours later, and messages are sent a quarter of an hour after that.
 async fn moves(house: &mut House, id: &str, subject: &str) {
     let mail = now(house, id, subject, "a");
     house.post(&[mail]).await;
@@ -145,7 +146,7 @@ async fn closed_messages_are_named_once_where_the_person_asked() {
         0,
         "maintainers have nothing to do"
     );
-    // Opened again, and asked for again.
+    // The person opens direct messages again, and asks again.
     house.chat.close(ANN, None);
     assert_snapshot!(house.ask(&ann(), &format!("follow {id}")).await);
     moves(&mut house, "e", "[PATCH bpf-next v5] bpf: Let maps grow").await;
@@ -161,7 +162,7 @@ async fn a_person_may_be_mentioned_in_the_thread_instead() {
     let mentions = house.chat.told_to(ANN, false);
     assert_eq!(mentions.len(), 1);
     assert_eq!(mentions[0].lines, ["bpf: Let maps grow: v2"]);
-    // A person elsewhere does not see that post.
+    // On another platform, a person does not see that post.
     let stranger = discord("888000111222333", "1", "2");
     house
         .ask(&stranger, &format!("follow way=thread {id}"))
@@ -209,7 +210,7 @@ async fn at_most_one_message_comes_in_a_quarter_of_an_hour() {
     assert!(counted <= mails, "{counted} of {mails}");
 }
 
-/// Every text in every table that contains the person's id.
+/// All texts in all tables that contain the person's id.
 async fn traces(house: &House, person: &str) -> Vec<String> {
     let mut reader = house
         .live
@@ -256,7 +257,7 @@ fn contains(bytes: &[u8], person: &str) -> bool {
 async fn forget_me_leaves_no_trace_and_says_what_there_was() {
     let (mut house, id) = house().await;
     let keeper = discord(ANN, NEWS, SERVER);
-    // A maintainer who also reads: every place where an id is kept.
+    // A maintainer who also reads: all places that store an id.
     std::fs::write(
         &house.file,
         std::fs::read_to_string(&house.file)

@@ -1,4 +1,4 @@
-//! Everything that a stranger types is only ever text.
+//! Text that a stranger types is never anything but text.
 
 use bpfnews::chat::Completes;
 use bpfnews::post::story::Content;
@@ -6,7 +6,7 @@ use bpfnews::post::story::Content;
 use super::house::{House, NEWS, SERVER, boss, discord};
 use crate::documents::mail;
 
-/// Texts of people who mean harm, or paste by mistake.
+/// Texts of attackers, or pasted by mistake.
 fn hostile() -> Vec<String> {
     let mut all: Vec<String> = [
         "@everyone",
@@ -62,7 +62,7 @@ fn words_of(content: &Content) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn no_text_breaks_a_command_or_comes_back_alive() {
+async fn no_text_breaks_a_command_or_is_active_in_an_answer() {
     let mut house = House::new().await;
     house
         .post(&[mail("p1", 60, "[PATCH bpf-next] bpf: Do it", "")])
@@ -132,7 +132,7 @@ async fn no_text_breaks_a_command_or_comes_back_alive() {
             house.advance(chrono::TimeDelta::seconds(3));
         }
     }
-    // Only the allowed part of it was stored.
+    // Only the allowed part was stored.
     let feeds = house.live.now().effective.config.feeds.len();
     assert_eq!(feeds, 1);
 }

@@ -1,5 +1,5 @@
-//! A whole bpfnews that people talk to: a configuration file, an upstream on loopback, a real database, a chat in
-//! memory as every platform, and a handler over it. Replies are read in the terminal's words.
+//! A whole bpfnews with people in chat: a configuration file, an upstream on loopback, a real database, an in-memory chat
+//! as every platform, and a command handler. Replies are read as the terminal shows them.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -27,7 +27,7 @@ use crate::world::{before_polls, noon};
 pub(crate) const NEWS: &str = "100100100";
 pub(crate) const ROOM: &str = "!room:x.example";
 pub(crate) const OPS: &str = "!ops:x.example";
-/// The server that the channel is on, and one that is none of ours.
+/// The server of the channel, and one without any of our channels.
 pub(crate) const SERVER: &str = "900900900";
 pub(crate) const FOREIGN: &str = "800800800";
 
@@ -37,7 +37,7 @@ const COMMANDS: &str = "discord_users = [\"111111\"]\ndiscord_roles = [\"222222\
 type Pages = Arc<Mutex<HashMap<String, Vec<u8>>>>;
 type Mails = Arc<Mutex<Vec<Mail>>>;
 
-/// All of it.
+/// The whole house.
 pub(crate) struct House {
     /// The running program.
     pub(crate) live: Arc<Live>,
@@ -96,19 +96,19 @@ impl House {
         house
     }
 
-    /// The program is started anew over the same file and database.
+    /// Restarts the program over the same file and database.
     pub(crate) async fn restart(&mut self) {
         self.live.store.close().await;
         self.live = open(&self.file, &self.clock, &self.chat).await;
         self.handler = CommandHandler::new(Arc::clone(&self.live));
     }
 
-    /// From now on the upstream answers `path` with these bytes.
+    /// From now on, the upstream answers `path` with these bytes.
     pub(crate) fn put(&self, path: &str, document: impl AsRef<[u8]>) {
         self.put_raw(path, answer("200 OK", &[], document));
     }
 
-    /// From now on the upstream answers `path` with these bytes, status line included.
+    /// From now on, the upstream answers `path` with these bytes, status line included.
     pub(crate) fn put_raw(&self, path: &str, answer: Vec<u8>) {
         self.pages
             .lock()
@@ -128,26 +128,26 @@ impl House {
         self.upstream.port()
     }
 
-    /// The requests to the upstream, except for the file's own list.
+    /// The requests to the upstream, without those for the file's own list.
     pub(crate) fn asked(&self) -> Vec<String> {
         let seen = self.upstream.seen();
         let seen = seen.iter().map(|seen| seen.what().to_owned());
         seen.filter(|what| !what.contains("/bpf/")).collect()
     }
 
-    /// These mails arrive, are polled two hours later, and are posted.
+    /// These mails arrive. A poll reads them two hours later, and they are posted.
     pub(crate) async fn post(&mut self, mails: &[Mail]) {
         self.post_within(TimeDelta::hours(2), mails).await;
     }
 
-    /// The same, read so much later.
+    /// The same, polled after this time.
     pub(crate) async fn post_within(&mut self, time: TimeDelta, mails: &[Mail]) {
         self.list(mails);
         self.advance(time);
         self.pass().await;
     }
 
-    /// The archive has these mails too.
+    /// The archive also has these mails.
     pub(crate) fn list(&self, mails: &[Mail]) {
         let mut listed = self.mails.lock().expect("no holder panics");
         listed.extend_from_slice(mails);
@@ -186,7 +186,8 @@ impl House {
         self.handler.answer(asked).await
     }
 
-    /// The same as the terminal shows it: after `(privately)` if it is private, and before the calls for other pages.
+    /// The same as the terminal shows it, but it starts with `(privately)` if it is private, and has no calls for other
+    /// pages.
     pub(crate) async fn ask(&self, by: &Requester, text: &str) -> String {
         let Some(reply) = self.reply(by, text).await else {
             return "(silence)".to_owned();
@@ -202,7 +203,7 @@ impl House {
                 shown.push_str(&format!("[{way}: {}]\n", call.words()));
             }
         }
-        // The upstream has another port each time.
+        // The upstream has another port in each run.
         shown.replace(&format!(":{}/", self.port()), ":PORT/")
     }
 
@@ -238,7 +239,7 @@ impl House {
         many
     }
 
-    /// The audit, the oldest first.
+    /// The audit log, oldest first.
     pub(crate) async fn audit(&self) -> Vec<String> {
         let rows = bpfnews::store::audit::list_changes(self.live.store.read(), 1_000).await;
         let rows = rows.expect("the database answers").into_iter().rev();
@@ -271,7 +272,7 @@ fn text(port: u16, commands: &str) -> String {
     )
 }
 
-/// Somebody on Discord, in a room of a server.
+/// A person on Discord, in a room of a server.
 pub(crate) fn discord(person: &str, room: &str, server: &str) -> Requester {
     Requester {
         platform: PlatformKind::Discord,
@@ -284,7 +285,7 @@ pub(crate) fn discord(person: &str, room: &str, server: &str) -> Requester {
     }
 }
 
-/// Somebody in a Matrix room.
+/// A person in a Matrix room.
 pub(crate) fn matrix(person: &str, room: &str) -> Requester {
     Requester {
         platform: PlatformKind::Matrix,

@@ -12,7 +12,7 @@ use crate::deliver::platform::Answer;
 use crate::documents::mail;
 
 #[tokio::test]
-async fn maintainers_list_what_could_not_be_delivered_and_decide_it() {
+async fn maintainers_list_dead_letters_and_decide_about_them() {
     let mut house = House::new().await;
     let never = SendError::Never {
         scope: Scope::Delivery,
@@ -45,7 +45,7 @@ async fn maintainers_list_what_could_not_be_delivered_and_decide_it() {
         status.contains("One message could not be delivered and is set aside"),
         "{status}"
     );
-    // Readers decide nothing, and are shown nothing.
+    // Readers may not decide, and see no dead letters.
     for asked in ["admin letters list", "admin letters drop all"] {
         let told = house.ask(&reader(), asked).await;
         assert!(told.contains("Only maintainers"), "{told}");

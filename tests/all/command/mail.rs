@@ -1,4 +1,4 @@
-//! Issues by mail, asked for in chat.
+//! Sign-ups in chat for issues by mail.
 
 use bpfnews::store::subscribers;
 

@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use super::house::{House, boss, matrix, reader};
 use crate::documents::{Article, Mail, answer_mail, mail, rss};
 
-/// A house with some series of different worth.
+/// A house with series of different scores.
 async fn busy() -> House {
     let mut house = House::new().await;
     let mails = [
@@ -43,7 +43,7 @@ async fn busy() -> House {
 }
 
 #[tokio::test]
-async fn pull_requests_that_nobody_took_are_among_what_waits() {
+async fn pull_requests_that_nobody_merged_are_listed_as_waiting() {
     let mut house = busy().await;
     house
         .post(&[
@@ -126,7 +126,7 @@ async fn the_latest_is_the_best_of_the_week() {
     ");
 }
 
-/// The first poll of a list finds replies to mails, and parts of series, that came before its newest page.
+/// The first poll of a list finds replies to mails, and parts of series, that are older than its newest page.
 #[tokio::test]
 async fn the_latest_leaves_out_stories_whose_beginning_is_not_stored() {
     let mut house = House::new().await;
@@ -158,7 +158,7 @@ async fn the_latest_leaves_out_stories_whose_beginning_is_not_stored() {
         series.contains("2 patches") && !series.contains("0 of 2"),
         "{series}"
     );
-    // The beginnings come: a backfill, or another list.
+    // The beginnings arrive, by a backfill or another list.
     let beginnings = [
         mail("a1", 90, "bpf: How large may an arena be?", ""),
         mail("b1", 91, "[PATCH bpf-next 0/3] bpf: Maps shrink", ""),
@@ -255,7 +255,7 @@ async fn stories_are_searched() {
     "#);
     let nothing = house.ask(&reader(), "search ***").await;
     assert!(nothing.contains("There is no word in that"), "{nothing}");
-    // With a clause, it is a filter.
+    // With a clause, the text is a filter.
     let filtered = house.ask(&reader(), "search arena not kind:commit").await;
     assert!(
         filtered.contains("for \"arena not kind:commit\""),
@@ -272,7 +272,7 @@ async fn stories_are_searched() {
 }
 
 #[tokio::test]
-async fn the_status_tells_what_is_told_here_and_no_faults() {
+async fn the_status_shows_the_channels_here_and_no_faults() {
     let mut house = busy().await;
     let version = env!("CARGO_PKG_VERSION");
     let told = house
@@ -284,7 +284,7 @@ async fn the_status_tells_what_is_told_here_and_no_faults() {
     ▏ 1 of 1 feeds work. The last poll was just now.
     ▏ news gets stories, each issue.
     ");
-    // Other rooms of the server show the same; other places show nothing.
+    // Other rooms of the server show the same. Other places show nothing.
     let mut elsewhere = reader();
     elsewhere.room = "101101101".to_owned();
     assert!(house.ask(&elsewhere, "status").await.contains("news gets"));
@@ -304,7 +304,7 @@ async fn the_status_tells_what_is_told_here_and_no_faults() {
 }
 
 #[tokio::test]
-async fn help_is_made_of_the_table() {
+async fn the_help_is_made_from_the_table() {
     let house = House::new().await;
     assert_snapshot!("help", house.ask(&reader(), "help").await);
     assert_snapshot!("help_maintainers", house.ask(&boss(), "admin help").await);
@@ -336,7 +336,7 @@ async fn help_is_made_of_the_table() {
 }
 
 #[tokio::test]
-async fn every_command_of_the_table_is_carried_out() {
+async fn every_command_of_the_table_has_an_answer() {
     let house = House::new().await;
     for spec in COMMANDS {
         let needed = spec.args.iter().filter(|arg| arg.is_required);
@@ -388,7 +388,7 @@ async fn pages_stay_as_they_were_while_stories_move() {
         "{first}"
     );
     let mut all = titles(&first);
-    // News in between shifts no page, and neither does another person's first page.
+    // News in between shifts no page, nor does the first page of another person.
     house
         .post_within(TimeDelta::minutes(10), &series(40, 5))
         .await;
@@ -411,7 +411,7 @@ async fn pages_stay_as_they_were_while_stories_move() {
 }
 
 #[tokio::test]
-async fn what_is_begun_is_completed() {
+async fn a_started_word_is_completed() {
     let house = busy().await;
     let offered = house.offered(&reader(), Completes::Story, "are").await;
     assert!(

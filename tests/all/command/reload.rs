@@ -1,4 +1,4 @@
-//! The configuration is read again while the program runs: whole, or not at all.
+//! The program reads the configuration again while it runs. It accepts the whole file, or refuses it.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -34,7 +34,7 @@ async fn a_good_file_is_in_effect_at_once() {
     assert_eq!(
         before.effective.config.channels.len(),
         3,
-        "what was under way goes on with what it knew"
+        "a poll in progress continues with its old configuration"
     );
     house
         .post(&[mail("p1", 60, "[PATCH bpf-next] bpf: Do it", "")])
@@ -49,7 +49,7 @@ async fn a_good_file_is_in_effect_at_once() {
 }
 
 #[tokio::test]
-async fn what_a_poll_brings_that_began_before_is_told_by_the_channels_of_now() {
+async fn news_of_a_poll_that_began_before_goes_to_the_present_channels() {
     let house = House::new().await;
     let before = house.live.now();
     change(
@@ -73,7 +73,7 @@ async fn what_a_poll_brings_that_began_before_is_told_by_the_channels_of_now() {
 }
 
 #[tokio::test]
-async fn a_bad_file_is_refused_whole_and_told() {
+async fn a_bad_file_is_refused_as_a_whole_and_reported() {
     let mut house = House::new().await;
     change(&house, "name = \"news\"", "name = \"renamed\"");
     change(
@@ -100,7 +100,7 @@ async fn a_bad_file_is_refused_whole_and_told() {
         said.contains("The previous configuration stays in effect."),
         "{said}"
     );
-    // Nor is a file taken that would need other platforms or another database.
+    // A file that would need other platforms or another database is refused as well.
     change(&house, "\npoll_gap = 7\nbranch = \"x\"", "");
     change(&house, "token_file = \"token\"", "token_file = \"other\"");
     house.live.reload().await.expect("the database is good");
@@ -148,7 +148,7 @@ async fn waits_are_kept_and_refused_channels_are_tried_again() {
     assert_eq!(house.chat.room(NEWS), ["bpf: Do it: posted"]);
 }
 
-/// The program, and the lines of its log.
+/// The running program, and the lines of its log.
 struct Running {
     child: Child,
     log: Receiver<String>,

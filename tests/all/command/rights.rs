@@ -1,4 +1,4 @@
-//! The rights: every command, given by every kind of person.
+//! Rights: every command, given by every kind of person.
 
 use bpfnews::chat::{Audience, Requester, table::COMMANDS};
 use chrono::TimeDelta;
@@ -35,7 +35,7 @@ fn admin_calls() -> Vec<String> {
 #[tokio::test]
 async fn nobody_without_the_right_changes_anything() {
     let house = House::new().await;
-    // The server of the channel is learned, so that its managers are known.
+    // The handler learns the server of the channel, and so knows its managers.
     house.ask(&reader(), "status").await;
     #[rustfmt::skip]
     let table = [
@@ -64,7 +64,7 @@ async fn nobody_without_the_right_changes_anything() {
 }
 
 #[tokio::test]
-async fn the_refused_leave_no_trace_and_learn_nothing() {
+async fn a_refused_person_changes_nothing_and_learns_nothing() {
     let house = House::new().await;
     let foreign = managing(discord("5", "7", FOREIGN));
     let before = [
@@ -78,7 +78,7 @@ async fn the_refused_leave_no_trace_and_learn_nothing() {
             let told = house.ask(by, &call).await;
             assert!(told.starts_with("(privately)"), "{call}: {told}");
             for secret in ["127.0.0.1", ROOM, OPS, "111111", "config.toml"] {
-                assert!(!told.contains(secret), "{call} tells {secret}: {told}");
+                assert!(!told.contains(secret), "{call} shows {secret}: {told}");
             }
         }
     }
@@ -93,14 +93,14 @@ async fn the_refused_leave_no_trace_and_learn_nothing() {
 }
 
 #[tokio::test]
-async fn managers_of_a_channel_that_was_added_in_chat_are_none() {
+async fn managers_of_a_channel_that_was_added_in_chat_have_no_rights() {
     let house = House::new().await;
     let there = "300300300";
     let told = house
         .ask(&boss(), &format!("admin route add other room={there}"))
         .await;
     assert!(told.contains("other was added"), "{told}");
-    // They speak in the channel itself, so its server is known; it still is no place of the file's.
+    // They speak in the channel itself, so its server is known. The file still names no channel there.
     let manager = managing(discord("5", there, FOREIGN));
     house.ask(&manager, "status").await;
     assert!(is_refused(&house, &manager, "admin audit").await);
@@ -141,7 +141,7 @@ async fn managers_add_and_remove_channels_where_they_are() {
 }
 
 #[tokio::test]
-async fn what_maintainers_alone_may_read_is_not_said_before_everybody() {
+async fn answers_for_maintainers_only_are_not_shown_to_everybody() {
     let house = House::new().await;
     let by_room = |room: &str| matrix("@boss:x.example", room);
     for call in [
@@ -163,7 +163,7 @@ async fn what_maintainers_alone_may_read_is_not_said_before_everybody() {
             !own.contains("only in the maintainers' room"),
             "{call}: {own}"
         );
-        // On Discord nobody else sees the answer.
+        // On Discord, nobody else sees the answer.
         assert!(
             house.ask(&boss(), &call).await.starts_with("(privately)"),
             "{call}"
@@ -172,7 +172,7 @@ async fn what_maintainers_alone_may_read_is_not_said_before_everybody() {
 }
 
 #[tokio::test]
-async fn who_asks_too_fast_is_told_once_and_then_nothing() {
+async fn a_person_who_asks_too_fast_is_warned_once_and_then_ignored() {
     let house = House::with("discord_users = [\"111111\"]\ncooldown_s = 10\n").await;
     for _ in 0..5 {
         assert!(house.ask(&reader(), "status").await.contains("feeds work"));
@@ -182,6 +182,6 @@ async fn who_asks_too_fast_is_told_once_and_then_nothing() {
     assert!(house.ask(&boss(), "status").await.contains("feeds work"));
     house.advance(TimeDelta::seconds(10));
     assert!(house.ask(&reader(), "status").await.contains("feeds work"));
-    // Nonsense counts, too.
+    // Calls that make no sense count too.
     assert!(house.ask(&reader(), "dance").await.contains("Slow down"));
 }

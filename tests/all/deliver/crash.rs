@@ -1,5 +1,5 @@
-//! Seeded runs in which the program dies between any two steps of delivering, answers are lost and servers fail. At the
-//! end each channel holds one message for each story, in its final state.
+//! Seeded runs in which the program dies between any two steps of a delivery, answers are lost, and servers fail. At the
+//! end, each channel has one message for each story, in its final state.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::world::World;
 
 /// Runs in CI.
 const SEEDS: u64 = 50;
-/// Series of a run.
+/// The number of series in a run.
 const STORIES: u32 = 5;
 
 /// The number of runs: `usual` in CI, 500 with `tests/run --long`, or as many as `BPFNEWS_SEEDS` says.
@@ -23,7 +23,7 @@ pub(super) fn seeds(usual: u64) -> u64 {
     asked.unwrap_or(if crate::real::is_long() { 500 } else { usual })
 }
 
-/// Delivers what is left, without faults.
+/// Delivers the rest of the queue without faults.
 pub(super) async fn settle(chat: &Chat, world: &World) -> Result<(), String> {
     chat.answer_next(&[]);
     for _ in 0..4 {
@@ -34,7 +34,7 @@ pub(super) async fn settle(chat: &Chat, world: &World) -> Result<(), String> {
     Ok(())
 }
 
-/// Lets a future run, and drops it at some await; returns whether it had ended by then.
+/// Runs a future, and drops it at some await. Returns whether it had ended before that.
 pub(crate) async fn drop_at(future: impl Future, polls: u32) -> bool {
     let mut future = std::pin::pin!(future);
     let mut polled = 0;
@@ -49,7 +49,7 @@ pub(crate) async fn drop_at(future: impl Future, polls: u32) -> bool {
     .await
 }
 
-/// Lets a delivery loop run, and drops it at some await: what it had committed stays, the rest never was.
+/// Runs a delivery loop, and drops it at some await. Committed changes stay; all others are rolled back.
 pub(super) async fn run_and_die(chat: &Chat, world: &World, random: &mut fastrand::Rng) {
     let delivery_loop = chat.delivery_loop(world);
     drop_at(delivery_loop.pass(), random.u32(1..60)).await;
@@ -70,7 +70,7 @@ pub(super) fn trouble(random: &mut fastrand::Rng) -> Vec<Answer> {
     (0..random.usize(0..4)).map(|_| one(random)).collect()
 }
 
-/// One run; gives how many messages stand of each story, and whether each says what is true.
+/// One run. Returns how many messages each story has, and whether each message is correct.
 async fn run(seed: u64, forgets_keys: bool) -> Result<usize, String> {
     let mut random = fastrand::Rng::with_seed(seed);
     let chat = Chat::new();
@@ -141,7 +141,7 @@ async fn whenever_it_dies_each_story_is_one_post_in_its_final_state() {
     assert!(trouble > 0);
 }
 
-/// The test above can fail: a chat that does not know a key again gets doubles.
+/// Proves that the test above can fail: a chat that does not recognise keys gets doubles.
 #[tokio::test]
 async fn without_keys_there_are_doubles() {
     let mut doubled = 0;

@@ -1,5 +1,6 @@
-//! Seeded runs in which the program dies while people's news are polled, gathered and sent, answers are lost and servers fail. At
-//! the end every person got every revision of every story once, and never two messages in a quarter of an hour.
+//! Seeded runs in which the program dies while it polls, collects and sends people's news, answers are lost, and servers
+//! fail. At the end, every person has every revision of every story once, and never got two messages in a quarter of an
+//! hour.
 
 use std::collections::HashMap;
 
@@ -19,7 +20,7 @@ const SEEDS: u64 = 25;
 const STORIES: u32 = 4;
 const PEOPLE: [&str; 3] = ["ann", "bob", "carol"];
 
-/// Everybody follows the author of all mails; the second person follows each story too, as soon as there is one.
+/// Everybody follows the author of all mails. The second person also follows each story as soon as it exists.
 async fn follow(world: &World, story: Option<i64>) {
     let mut tx = world.ingest.store.write().await.expect("nobody writes");
     let now = world.ingest.clock.now();
@@ -54,7 +55,7 @@ async fn stories(world: &World) -> Vec<i64> {
     rows.into_iter().map(|(item,)| item).collect()
 }
 
-/// One run; gives how many messages were sent.
+/// One run; returns the number of sent messages.
 async fn run(seed: u64, forgets_keys: bool) -> Result<usize, String> {
     let mut random = fastrand::Rng::with_seed(seed);
     let chat = Chat::new();
@@ -83,7 +84,7 @@ async fn run(seed: u64, forgets_keys: bool) -> Result<usize, String> {
         }
         put_mails(&world, &mails);
         world.advance_to("bpf").await;
-        // A poll that is given up is made again.
+        // A poll that was dropped is started again.
         world.poll_and_give_up(random.usize(1..200)).await;
         world.restart(|_| {}).await;
         world.poll().await;
@@ -114,7 +115,7 @@ async fn run(seed: u64, forgets_keys: bool) -> Result<usize, String> {
     Ok(messages)
 }
 
-/// Checks what a person got: every revision once, and the gaps.
+/// Checks one person's messages: each revision once, and the times between messages.
 fn check(chat: &Chat, person: &str, versions: &[u32]) -> Result<usize, String> {
     let told = chat.told_to(person, true);
     let close = told.windows(2).find(|pair| pair[1].at - pair[0].at < 900);
@@ -164,7 +165,7 @@ async fn whenever_it_dies_everybody_gets_everything_once() {
     assert!(messages > 0);
 }
 
-/// The test above can fail: a chat that does not know a key again gets doubles.
+/// Proves that the test above can fail: a chat that does not recognise keys gets doubles.
 #[tokio::test]
 async fn without_keys_people_get_doubles() {
     let mut doubled = 0;
@@ -174,7 +175,7 @@ async fn without_keys_people_get_doubles() {
     assert!(doubled > 0, "{SEEDS} runs without a double");
 }
 
-/// Gathers for a quarter of an hour, and sends.
+/// Collects news for a quarter of an hour, and sends it.
 async fn send(world: &World, chat: &Chat) {
     world.advance(TimeDelta::minutes(16));
     for _ in 0..3 {
@@ -186,7 +187,7 @@ async fn send(world: &World, chat: &Chat) {
 }
 
 #[tokio::test]
-async fn after_a_restore_nobody_is_told_again() {
+async fn after_a_restore_nobody_gets_news_twice() {
     let chat = Chat::new();
     let mut world = list(&chat).await;
     chat.by_clock(&world.ingest.clock);
@@ -207,7 +208,7 @@ async fn after_a_restore_nobody_is_told_again() {
     let mut mails = vec![posted(1, 1, 130)];
     put_mails(&world, &mails);
     world.poll_when_due("bpf").await;
-    // One message is queued in the backup, and sent after it; one more comes after it.
+    // In the backup, one message is queued; it is sent after the backup. Another one comes after the backup.
     world.advance(TimeDelta::minutes(16));
     before_polls(&world.ingest).await;
     let file = back_up(&world).await;

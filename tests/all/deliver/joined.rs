@@ -1,4 +1,4 @@
-//! Two stories that turn out to be one: the younger post goes, and leaves no stub.
+//! Two stories prove to be one: the younger post is removed, and leaves no stub.
 
 use chrono::TimeDelta;
 
@@ -10,7 +10,7 @@ use crate::documents::mail;
 async fn the_younger_post_of_two_that_became_one_is_taken_away() {
     let chat = Chat::new();
     let mut world = list(&chat).await;
-    // What the second answers is not here yet.
+    // The mail that the second one answers is not stored yet.
     let mut mails = vec![
         mail("p1", 62, "[PATCH bpf-next] bpf: Do it", ""),
         mail(
@@ -38,9 +38,9 @@ async fn the_younger_post_of_two_that_became_one_is_taken_away() {
     assert!(!told[0].contains("another post"), "{told:?}");
 }
 
-/// A story that is its own again: what was taken away is sent anew, and what still stands is edited.
+/// A story separates again: a removed post is sent anew, and a post that still stands is edited.
 #[tokio::test]
-async fn a_post_whose_story_is_its_own_again_stands_again() {
+async fn a_post_is_restored_when_its_story_separates_again() {
     for removal in ["done", "owed"] {
         let chat = Chat::new();
         let mut world = list(&chat).await;
@@ -49,7 +49,7 @@ async fn a_post_whose_story_is_its_own_again_stands_again() {
         world.poll().await;
         let delivery_loop = chat.delivery_loop(&world);
         delivery_loop.pass().await.expect("a pass");
-        // As if another post had covered its story, and this one's message had been, or were to be, removed.
+        // As if another post had covered its story, and this post's message was removed or queued for removal.
         let mut tx = world.ingest.store.write().await.expect("a transaction");
         let joined = sqlx::query("UPDATE posts SET state = 'joined' WHERE content LIKE '%Do it%'");
         joined

@@ -1,4 +1,5 @@
-//! One request that fails for ever stalls nobody: it is counted, backed off, set aside, named, and tried again or dropped.
+//! A request that always fails stops nothing else. It is counted, retried with growing pauses, set aside and named, and a
+//! maintainer retries or drops it.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use super::put_mails;
 use crate::documents::{Article, Mail, mail, rss};
 use crate::world::{World, archive, everything, feed};
 
-/// A world with a list that was seeded, and a channel for maintainers.
+/// A world with a seeded list and a channel for maintainers.
 async fn house(chat: &Chat) -> World {
     let mut world = World::new(&[archive("bpf", "/bpf/")]).await;
     world
@@ -59,7 +60,7 @@ fn refused() -> SendError {
 }
 
 #[tokio::test]
-async fn one_that_fails_for_ever_is_set_aside_named_and_tried_again() {
+async fn a_delivery_that_always_fails_is_set_aside_named_and_retried() {
     for error in [
         unknown(),
         failed(Scope::Channel),
@@ -109,7 +110,7 @@ async fn one_that_fails_for_ever_is_set_aside_named_and_tried_again() {
             .iter()
             .find(|figure| figure.name == "bpfnews_dead_letters");
         assert_eq!(dead.expect("it is counted").values, [(Vec::new(), 1)]);
-        // Nothing more is tried, whatever time passes.
+        // No more attempts, however much time passes.
         world.pass(&delivery_loop, 3).await;
         assert_eq!(chat.bpf().len(), 1);
         chat.mend();
@@ -129,7 +130,7 @@ async fn one_that_fails_for_ever_is_set_aside_named_and_tried_again() {
 }
 
 #[tokio::test]
-async fn what_is_dropped_is_not_told_and_numbers_are_those_of_letters() {
+async fn a_dropped_letter_is_not_sent_and_numbers_are_those_of_letters() {
     let chat = Chat::new();
     let mut world = house(&chat).await;
     put_mails(&world, &bad_and_good());
@@ -165,9 +166,9 @@ async fn what_is_dropped_is_not_told_and_numbers_are_those_of_letters() {
     );
 }
 
-/// Several that fail for ever are distinguished from an outage by what gets through after them.
+/// Several requests that always fail are no outage if later ones succeed.
 #[tokio::test]
-async fn several_that_fail_for_ever_are_set_aside_too() {
+async fn several_deliveries_that_always_fail_are_set_aside_too() {
     let chat = Chat::new();
     let mut world = house(&chat).await;
     let mut mails = bad_and_good().to_vec();
@@ -177,7 +178,7 @@ async fn several_that_fail_for_ever_are_set_aside_too() {
     chat.break_with("Do it badly", unknown());
     let delivery_loop = chat.delivery_loop(&world);
     world.pass(&delivery_loop, 20).await;
-    // Nothing got through since the second one failed first: it may be an outage.
+    // Nothing succeeded since the second one failed first, so it may be an outage.
     assert!(world.letters().await.iter().all(|letter| !letter.is_aside));
     mails.push(mail(
         "p4",
@@ -199,9 +200,9 @@ async fn several_that_fail_for_ever_are_set_aside_too() {
     );
 }
 
-/// What its post says by the time of the retry is announced, once.
+/// The retry posts the present text of the post, once.
 #[tokio::test]
-async fn a_letter_that_is_tried_again_says_what_is_true_by_then() {
+async fn a_retried_letter_has_the_present_text() {
     for error in [unknown(), failed(Scope::Channel)] {
         let chat = Chat::new();
         let mut world = house(&chat).await;
@@ -230,14 +231,14 @@ async fn a_letter_that_is_tried_again_says_what_is_true_by_then() {
     }
 }
 
-/// Where nothing gets through, maintainers hear of it once, and when it is over.
+/// If nothing succeeds, maintainers get one notice, and another one when the outage is over.
 #[tokio::test]
-async fn a_channel_that_takes_nothing_is_told_of_and_loses_nothing() {
+async fn a_channel_that_refuses_everything_is_reported_and_loses_nothing() {
     let chat = Chat::new();
     let mut world = house(&chat).await;
     put_mails(&world, &bad_and_good());
     world.poll().await;
-    // All that is owed there, the healthy feed's article too: `…: posted`, `…: published`.
+    // All queued posts there, and the healthy feed's article: `…: posted`, `…: published`.
     chat.break_with(": p", failed(Scope::Channel));
     let delivery_loop = chat.delivery_loop(&world);
     world.pass(&delivery_loop, 60).await;
@@ -257,7 +258,7 @@ async fn a_channel_that_takes_nothing_is_told_of_and_loses_nothing() {
     );
 }
 
-/// A change that is refused may be to blame itself: its channel goes on, and the second refusal sets it aside.
+/// A refused change may be the problem itself: its channel goes on, and a second refusal sets the change aside.
 #[tokio::test]
 async fn a_change_that_is_refused_pauses_no_channel() {
     let chat = Chat::new();
@@ -291,7 +292,7 @@ async fn a_change_that_is_refused_pauses_no_channel() {
         chat.room("ops"),
         ["terminal: a message could not be delivered"]
     );
-    // The next change takes its place, and leaves nothing to decide.
+    // The next change replaces it, so there is nothing left to decide.
     chat.mend();
     mails.push(mail(
         "p4",
@@ -306,7 +307,7 @@ async fn a_change_that_is_refused_pauses_no_channel() {
     assert!(world.letters().await.is_empty());
 }
 
-/// A post that is refused may be to blame as well.
+/// A refused post may be the problem itself as well.
 #[tokio::test]
 async fn a_post_that_is_refused_alone_pauses_no_channel() {
     let chat = Chat::new();
@@ -332,7 +333,7 @@ fn filtered() -> SendError {
     }
 }
 
-/// Nothing else is due that could show whether the channel works: the message is set aside, and the channel goes on.
+/// No other delivery is due that could show whether the channel works. The message is set aside, and the channel goes on.
 #[tokio::test]
 async fn a_message_that_is_refused_while_nothing_else_is_due_pauses_no_channel() {
     let chat = Chat::new();
@@ -363,7 +364,8 @@ async fn a_message_that_is_refused_while_nothing_else_is_due_pauses_no_channel()
     assert!(aside.len() == 1 && aside[0].is_aside, "it stays: {aside:?}");
 }
 
-/// The next message is refused as well, though the first was set aside by then: it is the channel. Nothing is lost.
+/// The next message is refused as well, although the first one was already set aside. So the channel is the problem.
+/// Nothing is lost.
 #[tokio::test]
 async fn the_next_message_that_is_refused_too_pauses_the_channel() {
     for is_restarted in [false, true] {
@@ -425,7 +427,7 @@ async fn a_reason_that_concerns_the_channel_pauses_it_at_once() {
     assert!(world.letters().await.iter().all(|letter| !letter.is_aside));
 }
 
-/// Where all is refused, the channel is paused, and keeps its order.
+/// If the channel refuses everything, it is paused and keeps its order.
 #[tokio::test]
 async fn a_change_and_a_post_that_are_refused_pause_the_channel() {
     let chat = Chat::new();
@@ -445,9 +447,9 @@ async fn a_change_and_a_post_that_are_refused_pause_the_channel() {
     assert!(world.letters().await.iter().all(|letter| !letter.is_aside));
 }
 
-/// The platform reports that something changed: what it refused is tried at once, and not after six hours.
+/// If the platform reports a change, a refused delivery is retried at once instead of after six hours.
 #[tokio::test]
-async fn a_channel_that_was_mended_is_tried_at_once() {
+async fn a_repaired_channel_is_tried_at_once() {
     let chat = Chat::new();
     let mut world = house(&chat).await;
     put_mails(&world, &bad_and_good());
@@ -474,7 +476,7 @@ async fn a_channel_that_was_mended_is_tried_at_once() {
         chat.room("ops"),
         ["terminal is paused", "terminal is well again"]
     );
-    // However often it reports so, a channel that is refused still is asked twice a minute at most.
+    // However often it reports a change, a channel that still refuses gets at most two requests a minute.
     put_mails(
         &world,
         &[
@@ -494,13 +496,13 @@ async fn a_channel_that_was_mended_is_tried_at_once() {
         delivery_loop.pass().await.expect("a pass");
         world.advance(TimeDelta::seconds(1));
     }
-    // Two tries, and what maintainers are notified of.
+    // Two attempts, and the notices to maintainers.
     assert!(chat.tried() - before <= 6, "{}", chat.tried() - before);
 }
 
-/// Another room took its place: what was owed is set aside, and both are named once.
+/// Another room replaced this one: its queued deliveries are set aside, and one notice names both rooms.
 #[tokio::test]
-async fn what_was_owed_to_a_room_that_was_replaced_is_set_aside() {
+async fn deliveries_to_a_replaced_room_are_set_aside() {
     let chat = Chat::new();
     let mut world = house(&chat).await;
     put_mails(&world, &bad_and_good());
@@ -540,9 +542,9 @@ async fn what_was_owed_to_a_room_that_was_replaced_is_set_aside() {
     );
 }
 
-/// A message that is lost in spite of all is named with its link; of very many, only the list shows all.
+/// A message that is lost is named with its link. If very many are lost, only the list shows all of them.
 #[tokio::test]
-async fn what_is_lost_is_named_with_its_link_and_no_flood_comes_of_it() {
+async fn lost_messages_are_named_with_their_links_without_a_flood() {
     let chat = Chat::new();
     let mut world = World::new(&[feed("blog", "/blog.rss")]).await;
     world

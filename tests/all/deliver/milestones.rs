@@ -1,4 +1,4 @@
-//! Milestones are messages of their own, each once, by the way that the channel chose; history announces none.
+//! Milestones are messages of their own. Each is sent once, in the way that the channel chose. History sends none.
 
 use bpfnews::config::QuietHours;
 use bpfnews::post::milestone::{MilestoneKind, MilestoneWay, MilestoneWays};
@@ -21,7 +21,7 @@ fn ways(all: &[(&str, MilestoneWay)]) -> MilestoneWays {
     MilestoneWays::new(all.iter().map(way).collect())
 }
 
-/// A seeded list whose channel has these milestones, and a patch that was posted there.
+/// A seeded list whose channel has these milestones, and a posted patch.
 async fn posted(chat: &Chat, milestones: MilestoneWays) -> (World, Vec<Mail>) {
     let mut world = list(chat).await;
     world
@@ -35,7 +35,7 @@ async fn posted(chat: &Chat, milestones: MilestoneWays) -> (World, Vec<Mail>) {
     (world, mails)
 }
 
-/// Another mail comes, and all is delivered.
+/// One more mail arrives, and everything is delivered.
 async fn comes(chat: &Chat, world: &mut World, mails: &mut Vec<Mail>, next: Mail) {
     mails.push(next);
     put_mails(world, mails);
@@ -95,14 +95,14 @@ async fn each_milestone_is_one_message_by_its_own_way() {
         ]
     );
     assert!(chat.bpf()[0].ends_with(": withdrawn"), "{:?}", chat.bpf());
-    // Nothing comes again, whatever else moves.
+    // Nothing is sent again, whatever else changes.
     let more = answer_mail("b", minutes(&world), &first, "I see.");
     comes(&chat, &mut world, &mut mails, more).await;
     assert_eq!(chat.below("").len(), 3);
 }
 
 #[tokio::test]
-async fn without_a_wish_there_are_edits_alone() {
+async fn without_the_setting_there_are_only_edits() {
     let chat = Chat::new();
     let (mut world, mut mails) = posted(&chat, MilestoneWays::usual(MilestoneWay::Edit)).await;
     let nack = answer_mail("n", minutes(&world), &mails[0], "NACK.");
@@ -110,9 +110,9 @@ async fn without_a_wish_there_are_edits_alone() {
     assert_eq!(chat.bpf(), ["bpf: Do it: refused"]);
 }
 
-/// A message that is still to be sent says it itself.
+/// A message that was not sent yet includes the milestone itself.
 #[tokio::test]
-async fn what_the_first_message_shows_is_not_said_again() {
+async fn steps_in_the_first_message_are_not_announced_again() {
     let chat = Chat::new();
     let mut world = list(&chat).await;
     let reply = MilestoneWays::usual(MilestoneWay::Reply);
@@ -127,13 +127,14 @@ async fn what_the_first_message_shows_is_not_said_again() {
     assert_eq!(chat.bpf(), ["bpf: Do it: refused"]);
 }
 
-/// Old mails come with a new feed, from a file, or late; stories are made anew; the bot is upgraded: none of that is news.
+/// Old mails arrive from a new feed, from a file, or late. Stories are folded again. The bot is upgraded. None of that is
+/// news.
 #[tokio::test]
 async fn history_announces_nothing() {
     let chat = Chat::new();
     let (mut world, mut mails) = posted(&chat, MilestoneWays::usual(MilestoneWay::Reply)).await;
     world.advance(TimeDelta::days(20));
-    // A refusal of weeks ago, in a new feed's past.
+    // A refusal of some weeks ago, in the history of a new feed.
     let nack = answer_mail("n", 90, &mails[0], "NACK.");
     world
         .restart(|config| {
@@ -152,7 +153,7 @@ async fn history_announces_nothing() {
     let delivery_loop = chat.delivery_loop(&world);
     delivery_loop.pass().await.expect("a pass");
     assert_eq!(chat.bpf(), ["bpf: Do it: refused"], "the edit comes");
-    // Another one came to the list itself, weeks late.
+    // Another one reached the list itself, weeks late.
     let late = Mail {
         at: noon() + TimeDelta::minutes(95),
         ..answer_mail("n2", 0, &mails[0], "NACK.")
@@ -160,7 +161,7 @@ async fn history_announces_nothing() {
     mails.push(late);
     let recent = answer_mail("r", minutes(&world), &mails[0], "I see.");
     comes(&chat, &mut world, &mut mails, recent).await;
-    // Stories are made anew by rules that find more.
+    // Stories are folded again by rules that find more.
     let mut tx = world.ingest.store.write().await.expect("a transaction");
     let unread = sqlx::query("UPDATE posts SET reached = NULL");
     unread
@@ -171,7 +172,7 @@ async fn history_announces_nothing() {
     let again = answer_mail("r2", minutes(&world), &mails[0], "So it is.");
     comes(&chat, &mut world, &mut mails, again).await;
     assert_eq!(chat.bpf(), ["bpf: Do it: refused"]);
-    // What comes now is news.
+    // Mails that arrive from now on are news.
     let second = Mail {
         at: world.now(),
         ..mail("p2", 0, "[PATCH bpf-next v2] bpf: Do it", "p1")
@@ -185,7 +186,7 @@ async fn history_announces_nothing() {
     );
 }
 
-/// Quiet hours hold a message of its own back, and no edit.
+/// Quiet hours delay a separate message, but no edit.
 #[tokio::test]
 async fn in_quiet_hours_a_milestone_waits_and_edits_do_not() {
     let chat = Chat::new();
@@ -218,7 +219,7 @@ async fn in_quiet_hours_a_milestone_waits_and_edits_do_not() {
     assert_eq!(chat.below("").len(), 2, "{:?}", chat.below(""));
 }
 
-/// A program that dies at any one await, with or without its answer: one message, the right one.
+/// The program dies at any one await, with or without its answer: there is one message, and it is correct.
 #[tokio::test]
 async fn killed_at_every_await_a_milestone_is_announced_once() {
     let mut kills = 0;
@@ -258,7 +259,7 @@ async fn killed_at_every_await_a_milestone_is_announced_once() {
     assert!(kills > 20, "{kills}");
 }
 
-/// One run with kills, lost answers and failures between many revisions; each is announced once.
+/// One run with kills, lost answers and failures between many revisions. Each revision is announced once.
 async fn run(seed: u64) -> Result<usize, String> {
     const STORIES: usize = 4;
     let mut random = fastrand::Rng::with_seed(seed);
@@ -328,7 +329,7 @@ async fn whenever_it_dies_each_revision_is_announced_once() {
     assert!(announced > 0);
 }
 
-/// A request of this time, so many days before the world's time.
+/// A request, sent so many days before the time of the world.
 fn request(world: &World, id: &str, subject: &str, days_ago: i64) -> Mail {
     Mail {
         at: world.now() - TimeDelta::days(days_ago),
@@ -369,7 +370,7 @@ async fn a_channel_is_warned_once_of_a_pull_request_that_waits() {
     put_mails(&world, &mails);
     world.poll_when_due("bpf").await;
     chat.delivery_loop(&world).pass().await.expect("a pass");
-    // Nobody asked for it, and then it is too early.
+    // Without the setting there is no warning, and later it is too early for one.
     world.advance(TimeDelta::days(5));
     warn(&chat, &world).await;
     world.restart(ask(7)).await;
@@ -391,7 +392,7 @@ async fn a_channel_is_warned_once_of_a_pull_request_that_waits() {
     }
 }
 
-/// A channel that begins to ask gets no warning of what has waited for long.
+/// A channel that turns warnings on later gets none for requests that already wait long.
 #[tokio::test]
 async fn a_pull_request_of_long_ago_is_no_warning() {
     let chat = Chat::new();

@@ -1,5 +1,5 @@
-//! What is owed to channels reaches them: once, in order, in its final state, whatever the platform answers and whenever
-//! the program dies.
+//! Queued messages reach their channels once, in order, and in their final state, whatever the platform answers and
+//! whenever the program dies.
 
 pub(crate) mod crash;
 mod follows;
@@ -29,7 +29,7 @@ fn put_mails(world: &World, mails: &[Mail]) {
     );
 }
 
-/// A world with a list that was seeded, its sample announced.
+/// A world with a seeded list whose sample was announced.
 async fn list(chat: &Chat) -> World {
     let mut world = World::new(&[archive("bpf", "/bpf/")]).await;
     put_mails(&world, &[]);
@@ -70,7 +70,7 @@ async fn an_answer_that_was_lost_makes_no_second_message() {
     put_mails(&world, &[mail("p1", 62, "[PATCH bpf-next] bpf: Do it", "")]);
     world.poll().await;
     let delivery_loop = chat.delivery_loop(&world);
-    // Whether the platform remembers the key, or must be looked through.
+    // The platform either remembers the key, or bpfnews looks through the channel.
     for late in [TimeDelta::seconds(3), TimeDelta::hours(2)] {
         chat.answer_next(&[Answer::Lost, Answer::Lost]);
         delivery_loop.pass().await.expect("a pass");
@@ -102,11 +102,15 @@ async fn a_deleted_post_is_left_alone() {
         delivery_loop.pass().await.expect("a pass");
         assert_eq!(chat.bpf(), [""; 0]);
     }
-    assert_eq!(chat.edits_tried(), 1, "the first one told that it is gone");
+    assert_eq!(
+        chat.edits_tried(),
+        1,
+        "the first request reported that it is gone"
+    );
 }
 
 #[tokio::test]
-async fn a_channel_that_waits_holds_no_other_and_is_no_attempt() {
+async fn a_waiting_channel_blocks_no_other_and_counts_no_attempt() {
     let chat = Chat::new();
     let mut world = World::new(&[feed("blog", "/blog.rss")]).await;
     world
@@ -151,7 +155,7 @@ async fn a_channel_that_refuses_is_paused_and_maintainers_hear_of_it_once() {
         scope: Scope::Channel,
         why: "the bot lacks a permission".to_owned(),
     };
-    // One alone may be to blame itself; with the next one it is the channel.
+    // One refused delivery may be the problem itself. If the next one is refused too, the channel is the problem.
     let twice = [Answer::Fails(never.clone()), Answer::Fails(never.clone())];
     chat.answer_in("", &twice);
     chat.delivery_loop(&world).pass().await.expect("a pass");
@@ -172,7 +176,7 @@ async fn a_channel_that_refuses_is_paused_and_maintainers_hear_of_it_once() {
 }
 
 #[tokio::test]
-async fn what_is_over_the_cap_waits_for_a_list() {
+async fn stories_over_the_cap_wait_for_a_list() {
     let chat = Chat::new();
     let mut world = World::new(&[feed("blog", "/blog.rss")]).await;
     world
@@ -197,11 +201,11 @@ async fn what_is_over_the_cap_waits_for_a_list() {
     let lists = chat.digests();
     let listed: usize = lists.iter().sum();
     assert!(lists.iter().all(|lines| *lines <= 15), "{lists:?}");
-    // Forty articles and one of the healthy feed: four as posts, the rest listed.
+    // Forty articles and one of the healthy feed: four as posts, the others in a list.
     assert_eq!((before, listed), (2 + 4, 37), "{lists:?}");
 }
 
-/// Hours of lost answers lose nothing, and change no order for good.
+/// Hours of lost answers lose nothing, and change the order only for a time.
 #[tokio::test]
 async fn an_outage_loses_nothing() {
     let chat = Chat::new();
@@ -233,9 +237,9 @@ async fn an_outage_loses_nothing() {
     assert_eq!(told, ["bpf: Do it later: posted", "bpf: Do it now: posted"]);
 }
 
-/// An attempt that was put off leaves no edit behind that says what was true before.
+/// An attempt that was delayed leaves no edit with an outdated text.
 #[tokio::test]
-async fn what_was_put_off_says_what_is_true_when_it_comes() {
+async fn a_delayed_delivery_has_the_present_text() {
     let chat = Chat::new();
     let mut world = list(&chat).await;
     let mut mails = vec![mail("p1", 62, "[PATCH bpf-next] bpf: Do it", "")];
@@ -262,7 +266,7 @@ async fn what_was_put_off_says_what_is_true_when_it_comes() {
     assert_eq!(chat.bpf(), ["bpf: Do it: v3"]);
 }
 
-/// A channel that refused is tried now and then, and its maintainers hear when it is well.
+/// A refused channel is retried now and then. Maintainers get a notice when it works again.
 #[tokio::test]
 async fn a_refused_channel_is_tried_again_without_a_restart() {
     let chat = Chat::new();

@@ -1,4 +1,4 @@
-//! Messages to single people: each comes once and in order, and the fault of one person's messages is nobody else's.
+//! Messages to people: each is sent once and in order, and a fault with one person's messages does not affect others.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::list;
 use super::platform::{Answer, Chat};
 use crate::world::World;
 
-/// The room in which everybody asked for messages.
+/// The room in which all these people asked for messages.
 const LOBBY: AskedIn<'_> = AskedIn {
     room: Some("lobby"),
     community: None,
@@ -75,9 +75,10 @@ async fn ann_and_bob(world: &World, channel: i64) -> (i64, i64) {
     (ann, bob)
 }
 
-/// Messages to several people are refused for an unclear reason: each is given up, and the messages of others go on.
+/// Messages to several people are refused for an unclear reason. Each of these messages is given up, and other people get
+/// theirs.
 #[tokio::test]
-async fn unclear_refusals_of_several_people_hold_nobody_else() {
+async fn unclear_refusals_of_several_people_block_nobody_else() {
     let chat = Chat::new();
     let world = list(&chat).await;
     let (delivery_loop, channel) = chat.personal_loop(&world).await;
@@ -104,7 +105,7 @@ async fn unclear_refusals_of_several_people_hold_nobody_else() {
 }
 
 #[tokio::test]
-async fn a_person_who_refuses_is_suspended_alone_and_learns_it_once() {
+async fn only_the_person_who_refuses_is_suspended_and_gets_one_notice() {
     let chat = Chat::new();
     let world = list(&chat).await;
     let (delivery_loop, channel) = chat.personal_loop(&world).await;
@@ -120,7 +121,7 @@ async fn a_person_who_refuses_is_suspended_alone_and_learns_it_once() {
     assert_eq!(count(&world, owed).await, 0);
     let letters = "SELECT COUNT(*) FROM deliveries WHERE set_aside_at IS NOT NULL";
     assert_eq!(count(&world, letters).await, 0);
-    // A second refusal, of a message that was queued meanwhile, is no news.
+    // A second refusal, of a message that was queued meanwhile, sends no new notice.
     queue(&world, channel, ann, "3", None).await;
     world.advance(TimeDelta::hours(1));
     delivery_loop.pass().await.expect("a pass");
@@ -137,7 +138,7 @@ async fn a_person_who_refuses_is_suspended_alone_and_learns_it_once() {
 }
 
 #[tokio::test]
-async fn a_person_who_waits_holds_nobody_else_and_keeps_the_order() {
+async fn a_waiting_person_blocks_nobody_else_and_keeps_the_order() {
     let chat = Chat::new();
     let world = list(&chat).await;
     let (delivery_loop, channel) = chat.personal_loop(&world).await;
@@ -157,7 +158,7 @@ async fn a_person_who_waits_holds_nobody_else_and_keeps_the_order() {
 }
 
 #[tokio::test]
-async fn a_mention_that_its_room_refuses_comes_directly() {
+async fn a_mention_that_the_room_refuses_is_sent_directly() {
     let chat = Chat::new();
     let world = list(&chat).await;
     let (delivery_loop, channel) = chat.personal_loop(&world).await;
@@ -171,7 +172,7 @@ async fn a_mention_that_its_room_refuses_comes_directly() {
 }
 
 #[tokio::test]
-async fn nothing_is_left_of_a_recipient_who_was_erased() {
+async fn nothing_remains_of_an_erased_recipient() {
     let chat = Chat::new();
     let world = list(&chat).await;
     let (delivery_loop, channel) = chat.personal_loop(&world).await;
@@ -186,7 +187,7 @@ async fn nothing_is_left_of_a_recipient_who_was_erased() {
         .expect("a good database");
     tx.commit().await.expect("room on the disk");
     delivery_loop.pass().await.expect("a pass");
-    assert_eq!(chat.room("ann"), ["1"], "what was sent before");
+    assert_eq!(chat.room("ann"), ["1"], "the messages sent before");
     let left = "SELECT COUNT(*) FROM deliveries WHERE recipient_id IS NOT NULL";
     assert_eq!(count(&world, left).await, 1, "bob's");
     assert_eq!(count(&world, "SELECT COUNT(*) FROM recipients").await, 1);

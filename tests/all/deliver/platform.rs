@@ -1,5 +1,4 @@
-//! A chat system in memory that behaves like a real one: it remembers keys for a while, loses answers, and fails when it
-//! is asked to.
+//! An in-memory chat that behaves like a real one: it remembers keys for a time, loses answers, and fails on demand.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -15,13 +14,13 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 
 use crate::world::World;
 
-/// How long the chat remembers a key, as it says.
+/// The time for which the chat remembers a key.
 const REMEMBERS: Duration = Duration::from_secs(120);
 
-/// What the chat does with a request.
+/// How the chat handles a request.
 #[derive(Debug, Clone)]
 pub(crate) enum Answer {
-    /// It does what it is asked to, but the answer gets lost.
+    /// It carries the request out, but the answer is lost.
     Lost,
     /// It fails, and nothing happened.
     Fails(SendError),
@@ -35,7 +34,7 @@ struct Message {
     content: Content,
     is_deleted: bool,
     person: Option<Personal>,
-    /// When it was made, unix seconds, if the chat has a clock.
+    /// The time when it was made, unix seconds, if the chat has a clock.
     at: i64,
     /// Whether it is in a thread, if it is below another message.
     in_thread: Option<bool>,
@@ -53,25 +52,25 @@ pub(crate) struct Told {
 #[derive(Debug, Default)]
 struct Inside {
     messages: Vec<Message>,
-    /// Requests that came in.
+    /// All requests that arrived.
     tried: usize,
     next: VecDeque<Answer>,
     next_in: HashMap<String, VecDeque<Answer>>,
     sends: usize,
     edits: usize,
-    /// Messages that were ever made: no id comes twice, as with real platforms.
+    /// The number of messages ever made. No id is used twice, as on real platforms.
     made: usize,
-    /// Whether keys are remembered: a broken chat forgets them.
+    /// Whether the chat remembers keys. A broken chat forgets them.
     forgets_keys: bool,
-    /// What a message says that the chat fails on, and how.
+    /// Words of the messages on which the chat fails, and how it fails.
     breaks_on: Option<(String, SendError)>,
-    /// Whether it fails on edits alone.
+    /// Whether it fails only on edits.
     breaks_edits: bool,
     /// How often a room was looked through.
     looks: usize,
     fails_to_look: VecDeque<SendError>,
     clock: Option<Clocked>,
-    /// Why a person takes no messages.
+    /// The reason why a person gets no messages.
     closed: HashMap<String, SendError>,
 }
 
@@ -137,12 +136,12 @@ impl Chat {
         (inside.messages, inside.sends) = (Vec::new(), 0);
     }
 
-    /// Messages have the time of this clock from now on.
+    /// From now on, messages have the time of this clock.
     pub(crate) fn by_clock(&self, clock: &Arc<dyn Clock>) {
         self.inside().clock = Some(Clocked(Arc::clone(clock)));
     }
 
-    /// A person takes no direct messages any more (`None`: again).
+    /// A person accepts no direct messages any more (`None`: accepts them again).
     pub(crate) fn close(&self, person: &str, why: Option<SendError>) {
         let closed = &mut self.inside().closed;
         match why {
@@ -180,18 +179,18 @@ impl Chat {
         self.inside().forgets_keys = true;
     }
 
-    /// What says these words fails so from now on.
+    /// From now on, every message with these words fails in this way.
     pub(crate) fn break_with(&self, words: &str, error: SendError) {
         self.inside().breaks_on = Some((words.to_owned(), error));
     }
 
-    /// An edit that says these words fails so from now on.
+    /// From now on, every edit with these words fails in this way.
     pub(crate) fn break_edits_with(&self, words: &str, error: SendError) {
         self.break_with(words, error);
         self.inside().breaks_edits = true;
     }
 
-    /// All goes well again.
+    /// From now on, nothing fails.
     pub(crate) fn mend(&self) {
         let mut inside = self.inside();
         (inside.breaks_on, inside.breaks_edits) = (None, false);
@@ -206,7 +205,7 @@ impl Chat {
         self.inside().fails_to_look.push_back(error);
     }
 
-    /// The texts of the notices that stand.
+    /// The texts of all notices that were not removed.
     pub(crate) fn notices(&self) -> Vec<String> {
         let inside = self.inside();
         let texts = inside
@@ -223,7 +222,7 @@ impl Chat {
         texts.collect()
     }
 
-    /// The lines of the lists that stand, as [`Chat::room`] shows posts.
+    /// The lines of the lists that were not removed, as [`Chat::room`] shows posts.
     pub(crate) fn listed(&self) -> Vec<String> {
         let inside = self.inside();
         let here = inside.messages.iter().filter(|message| !message.is_deleted);
@@ -240,7 +239,7 @@ impl Chat {
             .collect()
     }
 
-    /// The lists that stand: the ids of the stories that each names.
+    /// For each list that was not removed: the ids of its stories.
     pub(crate) fn lists(&self) -> Vec<Vec<String>> {
         let inside = self.inside();
         let here = inside.messages.iter().filter(|message| !message.is_deleted);
@@ -248,7 +247,7 @@ impl Chat {
         lists.filter(|ids| !ids.is_empty()).collect()
     }
 
-    /// The marks of all that stands, and of what lists name, sorted.
+    /// The marks of all messages and of the stories in lists, sorted.
     pub(crate) fn marks(&self) -> Vec<String> {
         let inside = self.inside();
         let here = inside.messages.iter().filter(|message| !message.is_deleted);
@@ -279,7 +278,7 @@ impl Chat {
             .for_each(|message| message.is_deleted = true);
     }
 
-    /// What stands in a room.
+    /// The messages in a room.
     pub(crate) fn room(&self, room: &str) -> Vec<String> {
         let inside = self.inside();
         let here = inside
@@ -307,7 +306,7 @@ impl Chat {
         texts.next_back().unwrap_or_default()
     }
 
-    /// The messages below others that stand in a room, with whether they are in a thread.
+    /// The messages below others in a room, with whether they are in a thread.
     pub(crate) fn below(&self, room: &str) -> Vec<(String, bool)> {
         let inside = self.inside();
         let here = inside
@@ -318,14 +317,14 @@ impl Chat {
             .collect()
     }
 
-    /// What stands anywhere about BPF's list.
+    /// All messages about BPF's list.
     pub(crate) fn bpf(&self) -> Vec<String> {
         let mut all = self.room("");
         all.retain(|words| words.contains("Do it"));
         all
     }
 
-    /// The lengths of the lists that stand.
+    /// The lengths of the lists that were not removed.
     pub(crate) fn digests(&self) -> Vec<usize> {
         let inside = self.inside();
         let lists = inside

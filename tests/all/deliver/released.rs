@@ -1,4 +1,4 @@
-//! The first release with a story: named where the polls prove it, and brought to the posts when it comes.
+//! The first release with a story: a post names it if the polls prove it, and as soon as it is out.
 
 use bpfnews::config::{FeedKind, TreeRole, WebConfig};
 use bpfnews::post::milestone::{MilestoneKind, MilestoneWay, MilestoneWays};
@@ -42,7 +42,7 @@ fn put_tree(world: &World, folder: &'static str, commits: &[Commit]) {
 const RC6: (&str, &str) = ("6.13-rc6", "2025-01-05T22:00:00Z");
 const RC7: (&str, &str) = ("6.13-rc7", "2025-01-12T22:00:00Z");
 
-/// A world in which a patch was posted, applied, and has come to mainline.
+/// A world in which a patch was posted, applied, and merged into mainline.
 async fn landed(chat: &Chat, ways: MilestoneWays) -> World {
     let upstreams = [
         archive("bpf", "/bpf/"),
@@ -84,7 +84,7 @@ async fn landed(chat: &Chat, ways: MilestoneWays) -> World {
 }
 
 #[tokio::test]
-async fn a_release_that_comes_names_itself_in_the_posts_that_it_is_the_first_to_have() {
+async fn a_new_release_is_named_in_the_posts_of_its_stories() {
     let chat = Chat::new();
     let kinds = [MilestoneKind::Mainline, MilestoneKind::Released];
     let ways = MilestoneWays::all(&kinds, MilestoneWay::Reply);
@@ -121,7 +121,7 @@ async fn a_release_that_comes_names_itself_in_the_posts_that_it_is_the_first_to_
     }
 }
 
-/// A release that was made while nobody polled, or that may have one before it, names nothing.
+/// A release is not named if it was made while nobody polled, or if an earlier one is possible.
 #[tokio::test]
 async fn a_release_is_not_named_where_another_one_is_possible() {
     let chat = Chat::new();

@@ -1,5 +1,5 @@
-//! A database that is put back to a backup posts nothing a second time: what came since is polled again, and meets what
-//! stands in its channel.
+//! After a restore, nothing is posted a second time: bpfnews polls again the news since the backup, and finds the messages
+//! that already stand in the channel.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -53,14 +53,14 @@ async fn each_story_is_still_one_message_in_its_final_state() {
     let mut world = list(&chat).await;
     let mut mails = vec![patch(1, 1, 62), patch(2, 1, 63)];
     put_mails(&world, &mails);
-    // The second one is owed in the backup, and sent after it.
+    // The second one is queued in the backup, and sent after it.
     chat.answer_next(&[Answer::Lost]);
     world.poll().await;
     chat.delivery_loop(&world).pass().await.expect("a pass");
     let file = back_up(&world).await;
     world.advance(TimeDelta::hours(2));
     go_on(&mut world, &chat).await;
-    // After the backup: one that stands is edited, another is new, and edited again.
+    // After the backup: a standing message is edited; a new one is sent, and edited.
     mails.extend([patch(1, 2, 300), patch(3, 1, 301)]);
     put_mails(&world, &mails);
     go_on(&mut world, &chat).await;
@@ -86,7 +86,7 @@ async fn each_story_is_still_one_message_in_its_final_state() {
     marks.dedup();
     assert_eq!(marks, chat.marks(), "nothing stands twice");
     assert!(before.iter().all(|mark| marks.contains(mark)));
-    // What is edited from now on is what stands.
+    // From now on, edits reach the standing messages.
     mails.push(patch(3, 3, 1_900));
     put_mails(&world, &mails);
     go_on(&mut world, &chat).await;
@@ -115,7 +115,7 @@ async fn a_backup_that_was_put_in_place_by_hand_is_no_different() {
     assert_eq!(chat.bpf(), ["bpf: Do it 1: posted"]);
 }
 
-/// The proof that the tests above can fail.
+/// Proves that the tests above can fail.
 #[tokio::test]
 async fn without_looking_there_are_doubles() {
     let chat = Chat::new();
@@ -160,20 +160,20 @@ async fn a_channel_that_cannot_be_looked_through_is_sent_nothing() {
         world.advance(TimeDelta::minutes(2));
     }
     assert_eq!((chat.looks(), chat.sends()), (2, sends));
-    // The permission is given, and the program started anew.
+    // The permission is given, and the program restarts.
     world.restart(|_| {}).await;
     go_on(&mut world, &chat).await;
     assert_eq!(chat.bpf(), ["bpf: Do it 1: posted"]);
 }
 
 #[tokio::test]
-async fn what_a_list_named_is_not_told_again() {
+async fn stories_in_a_list_are_not_posted_again_after_a_restore() {
     let chat = Chat::new();
     let mut world = World::new(&[feed("blog", "/blog.rss")]).await;
     world
         .restart(|config| {
             config.channels[0].hourly_max = Some(3);
-            // Which of two feeds is read first decides what a list names, and where.
+            // Only the blog: with two feeds, the order of reading would decide the content and the place of the list.
             config.channels[0].route.feeds = vec!["blog".to_owned()];
         })
         .await;
@@ -195,7 +195,7 @@ async fn what_a_list_named_is_not_told_again() {
     go_on(&mut world, &chat).await;
     let mut healthy = chat.marks();
     healthy.retain(|mark| !marks.contains(mark));
-    // Those that the healthy feed publishes meanwhile.
+    // Stories that the healthy feed publishes meanwhile.
     assert!(healthy.len() <= 3, "{healthy:?}");
     let mut again = chat.marks();
     again.dedup();
@@ -203,12 +203,12 @@ async fn what_a_list_named_is_not_told_again() {
     for list in &lists {
         assert!(
             chat.lists().contains(list),
-            "a list keeps what it names: {list:?}"
+            "a list keeps its stories: {list:?}"
         );
     }
 }
 
-/// Some hours of a busy list with a cap, a backup at any of them, and a restore at any later one.
+/// Some hours of a busy list with a cap. The backup is made at any hour, and the restore at any later one.
 async fn random_run(seed: u64) -> Result<usize, String> {
     let mut random = fastrand::Rng::with_seed(seed);
     let chat = Chat::new();
@@ -269,7 +269,7 @@ async fn random_run(seed: u64) -> Result<usize, String> {
 }
 
 #[tokio::test]
-async fn whenever_it_is_put_back_each_story_stands_once_and_as_it_is() {
+async fn after_any_restore_each_story_has_one_message_in_its_final_state() {
     let seeds = if crate::real::is_long() { 200 } else { 25 };
     let mut told = 0;
     for seed in 0..seeds {

@@ -1,5 +1,5 @@
-//! `bpfnews run` as its user runs it, with a Discord of our own in Discord's place: it posts, answers, stops, and no
-//! socket of it leaves the machine.
+//! `bpfnews run` as users run it, with a simulated Discord: it posts, answers and stops, and no socket of it leaves the
+//! machine.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,7 +14,7 @@ use super::{FORUM, ROOM};
 use crate::documents::{Article, rss};
 use crate::rude::{Rude, answer};
 
-/// How long the program may take for anything here, on a busy machine.
+/// The longest that the program may take for any step here, on a busy machine.
 pub(super) const LONG: Duration = Duration::from_secs(60);
 
 pub(super) struct Program {
@@ -39,7 +39,7 @@ impl Program {
         Self::start_with(fake, upstream, token, &channels)
     }
 
-    /// With these channels and other tables.
+    /// The same with these channels and other tables.
     pub(super) fn start_with(fake: &Fake, upstream: &Rude, token: &str, tables: &str) -> Self {
         let home = TempDir::new().expect("a temporary folder");
         let config = format!(
@@ -87,7 +87,7 @@ impl Program {
         assert!(killed.expect("there is a kill").success());
     }
 
-    /// Where its sockets lead now.
+    /// The addresses that its sockets are connected to now.
     fn peers(&self) -> BTreeSet<SocketAddr> {
         let folder = format!("/proc/{}/fd", self.child.id());
         let open = fs::read_dir(folder).into_iter().flatten().flatten();
@@ -165,7 +165,7 @@ async fn run_posts_answers_and_stops_and_no_socket_leaves_the_machine() {
         peers.extend(program.peers());
         assert!(
             begun.elapsed() < LONG,
-            "nothing is told: {}",
+            "nothing is posted: {}",
             program.said()
         );
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -205,7 +205,7 @@ async fn run_posts_answers_and_stops_and_no_socket_leaves_the_machine() {
     let answers = fake.answers(&token, 1, LONG).await;
     assert_eq!(
         answers[0].body["data"]["flags"], 64,
-        "a reader may not, and is told so alone: {:?}",
+        "a reader is refused in private: {:?}",
         answers[0].body
     );
     peers.extend(program.peers());
@@ -234,7 +234,7 @@ async fn run_with_a_wrong_token_ends_with_a_clear_error() {
     let mut program = Program::start(&fake, &upstream, "another-token.that-is.none");
     let (status, _) = program.ended().await;
     let said = program.said();
-    // A status of its own, on which no supervisor starts it again.
+    // It has a status of its own, so that no supervisor restarts it.
     assert_eq!(status.code(), Some(2), "{said}");
     assert!(said.contains("token: set a valid one"), "{said}");
     assert!(!said.contains("another-token"), "{said}");

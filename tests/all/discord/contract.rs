@@ -1,4 +1,4 @@
-//! Bodies in Discord's format, even with hostile text, and a proof that the checker notices violations.
+//! Bodies in Discord's format, also with hostile text, and a proof that the checker finds violations.
 
 use bpfnews::channel::discord::registered;
 use bpfnews::channel::discord::render::{body, carries, thread_name};
@@ -44,7 +44,7 @@ fn hostile() -> Vec<String> {
 }
 
 #[test]
-fn whatever_it_says_a_body_is_within_the_limits() {
+fn a_body_with_any_text_is_within_the_limits() {
     let texts = hostile();
     for (number, text) in texts.iter().enumerate() {
         let of = |link: Option<&str>| Line {
@@ -98,7 +98,7 @@ fn whatever_it_says_a_body_is_within_the_limits() {
             assert!(carries(footer.expect("there is one"), content.mark()));
             let thread = json!({"name": thread_name(&content), "message": body});
             assert!(count(&thread_name(&content)) <= 100);
-            // Discord's own description takes its time; the longest texts of each kind are enough for it.
+            // Discord's own description is slow; the longest texts of each kind are enough for it.
             if number % 5 == 1 {
                 assert_eq!(wrongs_in_request(SEND, "post", &body), [""; 0], "{start}");
                 assert_eq!(
@@ -107,7 +107,7 @@ fn whatever_it_says_a_body_is_within_the_limits() {
                     "{start}"
                 );
             }
-            // Where Discord reads markdown no bracket of a stranger's ends a link's label.
+            // In Markdown, no bracket of a stranger's text may end the label of a link.
             for part in ["title", "description"] {
                 let shown = body["embeds"][0][part].as_str().unwrap_or_default();
                 let shown = shown.replace(r"\]", "");
@@ -118,7 +118,7 @@ fn whatever_it_says_a_body_is_within_the_limits() {
 }
 
 #[test]
-fn the_commands_are_as_discord_takes_them() {
+fn the_commands_have_discords_form() {
     let commands = registered();
     assert_eq!(wrongs_in_request(COMMANDS, "put", &commands), [""; 0]);
     let names: Vec<&str> = commands
@@ -196,7 +196,7 @@ fn outline(above: &str, option: &Value, lines: &mut Vec<String>) {
     }
 }
 
-/// People and scripts use these names, so they must not change by accident.
+/// People and scripts use these names, so they must change only on purpose.
 #[test]
 fn names_and_options_of_commands_stay() {
     let mut lines = Vec::new();
@@ -209,7 +209,7 @@ fn names_and_options_of_commands_stay() {
     insta::assert_snapshot!("usage", usage.collect::<Vec<_>>().join("\n"));
 }
 
-/// A good body, spoilt at one place.
+/// A good body, made wrong in one place.
 fn spoilt(good: &Value, pointer: &str, value: Value) -> Value {
     let mut bad = good.clone();
     let (above, key) = pointer.rsplit_once('/').expect("a pointer");

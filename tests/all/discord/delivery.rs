@@ -1,5 +1,4 @@
-//! Deliveries to Discord through the outbox: every message once, no request too early, and no channel blocked by
-//! another.
+//! Deliveries to Discord from the queue: every message once, no request too early, and no channel blocked by another.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +18,7 @@ fn rooms() -> Vec<Room> {
     ]
 }
 
-/// The messages about a patch in a room, those in a forum's threads too.
+/// The messages about a patch in a room, also those in the threads of a forum.
 fn told(stage: &Stage, room: &str) -> Vec<String> {
     let mut titles = stage.told(room);
     for thread in stage.fake.threads(room) {
@@ -31,7 +30,7 @@ fn told(stage: &Stage, room: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn whatever_becomes_of_an_answer_there_is_one_message() {
+async fn any_fault_of_an_answer_leaves_one_message() {
     let faults = [
         Fault::Before(500, "oops"),
         Fault::Before(503, ""),
@@ -49,7 +48,7 @@ async fn whatever_becomes_of_an_answer_there_is_one_message() {
             stage.pass().await;
             assert!(stage.fake.has_failed(), "{} {fault:?}", room.id);
             stage.restart().await;
-            // Whether Discord remembers the nonce still, or the room must be looked through.
+            // Discord either still remembers the nonce, or bpfnews looks through the room.
             let later = match number % 2 {
                 // The request for a forum post may be delayed, and there is no nonce.
                 0 if room.id == FORUM => TimeDelta::seconds(40),
@@ -107,9 +106,9 @@ async fn a_nonce_that_discord_forgot_is_no_reason_for_a_second_message() {
     );
 }
 
-/// The two tests above can fail: without the look, the forgotten nonce makes a double.
+/// Proves that the two tests above can fail: without the look, a forgotten nonce makes a double.
 #[tokio::test]
-async fn the_fake_makes_doubles_of_what_it_forgot() {
+async fn the_fake_makes_doubles_if_it_forgot_the_nonce() {
     let fake = Fake::start(&rooms()).await;
     fake.remember_nonces_for(Duration::ZERO);
     let discord = discord(&fake);
@@ -130,7 +129,7 @@ async fn a_story_is_one_message_that_is_edited() {
     stage.pass().await;
     stage.world.advance(TimeDelta::hours(2));
     stage.apply("bpf: Do it").await;
-    // The edit's answer is lost: done twice, it is done once.
+    // The answer to the edit is lost. A second edit with the same content changes nothing.
     stage.fake.fail(On::Change, Fault::DropAfter);
     stage.pass().await;
     stage.world.advance(TimeDelta::seconds(6));
@@ -143,7 +142,7 @@ async fn a_story_is_one_message_that_is_edited() {
 }
 
 #[tokio::test]
-async fn a_storm_of_limits_stays_bounded_and_nobody_comes_early() {
+async fn many_limits_stay_bounded_and_no_request_is_early() {
     let mut stage = Stage::new(&rooms(), vec![channel(ROOM)]).await;
     for number in 0..10 {
         stage
@@ -198,7 +197,7 @@ async fn a_limit_of_the_whole_bot_stops_all_channels() {
 }
 
 #[tokio::test]
-async fn a_refused_channel_is_paused_and_told_of_once_while_others_go_on() {
+async fn a_refused_channel_is_paused_with_one_notice_while_others_continue() {
     let mut ops = channel(OPS);
     ops.maintainers = true;
     let closed = Room::text(OTHER).without(Right::View);
@@ -230,7 +229,7 @@ async fn a_refused_channel_is_paused_and_told_of_once_while_others_go_on() {
         words.iter().any(|words| words.contains("invited")),
         "{words:?}"
     );
-    // Given the permission, it is well again at the next start.
+    // After the permission is given, it works again at the next start.
     stage.fake.change(OTHER, |room| room.denied.clear());
     stage.restart().await;
     stage.world.advance(TimeDelta::hours(2));
@@ -321,7 +320,7 @@ async fn a_deleted_message_is_left_alone() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_no_reason_to_give_up() {
+async fn an_unreachable_server_is_no_reason_to_give_up() {
     let discord = super::with_token("http://127.0.0.1:1".to_owned(), super::fake::TOKEN);
     let error = discord.deliver(&send(ROOM, "k1", line("m", "One"))).await;
     assert!(matches!(error, Err(SendError::Later { .. })), "{error:?}");

@@ -47,7 +47,7 @@ async fn a_direct_message_is_sent_once_into_the_one_channel() {
         first.deliver(&work).await,
         Err(SendError::Unknown { .. })
     ));
-    // Another process repeats it.
+    // Another process sends it again.
     let second = discord(&fake);
     work.is_retry = true;
     let found = second.find(&work).await.expect("it may look");
@@ -189,7 +189,7 @@ impl Followed {
 }
 
 #[tokio::test]
-async fn people_get_what_they_follow_the_way_they_chose() {
+async fn people_get_followed_news_in_the_way_they_chose() {
     let mut followed = Followed::new().await;
     followed.stage.world.advance(TimeDelta::minutes(15));
     followed.pass().await;
@@ -207,7 +207,7 @@ async fn people_get_what_they_follow_the_way_they_chose() {
         (said.len(), &said[0]["content"]),
         (1, &json!(format!("<@{BOB}>")))
     );
-    // Nobody can speak in the thread any more: the mention comes directly.
+    // Nobody can write in the thread any more: the mention is sent directly.
     fake.change(&threads[0].id, |thread| thread.is_locked = true);
     followed.stage.world.advance(TimeDelta::hours(2));
     followed.stage.second("p1", "bpf: Do it").await;
@@ -268,7 +268,7 @@ async fn a_post_has_a_button_that_follows_its_story() {
         ))
         .await
         .expect("it is sent");
-    // The program that answers is not the one that posted.
+    // Another process answers than the one that posted.
     let bot = Bot::start(&fake);
     fake.until_connected().await;
     let message = fake.messages(ROOM)[0].clone();

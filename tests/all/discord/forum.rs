@@ -58,7 +58,7 @@ async fn a_post_carries_its_storys_name_and_tags_and_they_follow() {
         (name.as_str(), tags.join(" ")),
         ("bpf: Do it well", "Applied Series Fun".to_owned())
     );
-    // Once more changes nothing of the thread, so nothing of it is asked for.
+    // A second identical change alters nothing in the thread, so no request is sent.
     let asked = fake
         .seen(&format!("PATCH /channels/{}", receipt.message))
         .len();
@@ -73,7 +73,7 @@ async fn a_post_carries_its_storys_name_and_tags_and_they_follow() {
 }
 
 #[tokio::test]
-async fn an_archived_post_is_opened_for_what_is_new() {
+async fn an_archived_post_is_opened_for_news() {
     let fake = Fake::start(&[forum()]).await;
     let discord = discord(&fake);
     let first = send(FORUM, "k1", story("m", "bpf: Do it", "posted", Tone::New));
@@ -84,7 +84,7 @@ async fn an_archived_post_is_opened_for_what_is_new() {
     assert_eq!(discord.deliver(&change).await, Ok(receipt.clone()));
     assert!(!fake.room(&receipt.message).is_archived);
     assert_eq!(look(&fake).1, ["Applied", "Series"]);
-    // One that moderators locked stays as it is, and says nothing of the forum.
+    // A post that moderators locked stays as it is, and says nothing about the forum.
     fake.change(&receipt.message, |thread| {
         thread.is_archived = true;
         thread.is_locked = true;
@@ -100,13 +100,13 @@ async fn an_archived_post_is_opened_for_what_is_new() {
         ),
         "{error:?}"
     );
-    // One that somebody deleted is gone.
+    // A post that a person deleted is gone.
     fake.delete_room(&receipt.message);
     assert_eq!(discord.deliver(&change).await, Err(SendError::Gone));
 }
 
 #[tokio::test]
-async fn a_lost_answer_makes_no_second_post_and_anothers_is_not_taken_for_it() {
+async fn a_lost_answer_makes_no_second_post_and_posts_of_others_are_ignored() {
     let fake = Fake::start(&[forum()]).await;
     for fault in [
         Fault::After(502, ""),
@@ -124,7 +124,7 @@ async fn a_lost_answer_makes_no_second_post_and_anothers_is_not_taken_for_it() {
         assert_eq!(discord.dedupes_for(FORUM), Duration::ZERO);
         first.is_retry = true;
         if key.contains("502") {
-            // It was put away meanwhile.
+            // The post was archived meanwhile.
             let made = fake.threads(FORUM).pop().expect("it was made");
             fake.change(&made.id, |thread| thread.is_archived = true);
         }
@@ -135,7 +135,7 @@ async fn a_lost_answer_makes_no_second_post_and_anothers_is_not_taken_for_it() {
 }
 
 #[tokio::test]
-async fn a_forum_that_wants_a_tag_and_has_none_that_fits_is_told_once_with_the_remedy() {
+async fn a_forum_that_needs_a_tag_without_a_fitting_one_is_reported_once_with_advice() {
     let mut wanting = Room::forum(FORUM, &["Questions"]);
     wanting.wants_tag = true;
     let mut ops = channel(OPS);
@@ -166,7 +166,7 @@ async fn a_forum_that_wants_a_tag_and_has_none_that_fits_is_told_once_with_the_r
             .count(),
         0
     );
-    // With the tags in place, the next start posts each story once.
+    // With the tags, the next start posts each story once.
     stage.fake.change(FORUM, |forum| {
         forum.set_tags(&["posted", "applied", "published"])
     });
@@ -243,7 +243,7 @@ async fn a_limit_on_renaming_waits_for_the_one_post() {
 }
 
 #[tokio::test]
-async fn what_belongs_to_a_forums_post_goes_into_it() {
+async fn replies_and_milestones_go_into_the_forums_post() {
     let fake = Fake::start(&[forum()]).await;
     let discord = discord(&fake);
     let first = send(FORUM, "k1", story("m", "bpf: Do it", "posted", Tone::New));

@@ -1,4 +1,4 @@
-//! The gateway: connecting, coming back, giving up where that is right and nowhere else, and stopping in time.
+//! The gateway: connects, reconnects, gives up only for the right reasons, and stops in time.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -18,14 +18,14 @@ use tokio_util::sync::CancellationToken;
 use super::fake::{Counts, Fake, Fault, On, Person, Room, TOKEN, Tell};
 use super::{ROOM, discord, line, send, with_token};
 
-/// A handler that records commands and answers as a test wants.
+/// A handler that records commands, and answers as a test needs.
 #[derive(Default)]
 pub(super) struct RecordingHandler {
     pub(super) heard: Mutex<Vec<CommandRequest>>,
-    /// How long it takes.
+    /// How long an answer takes.
     pub(super) takes: Mutex<Duration>,
     pub(super) is_private: Mutex<bool>,
-    /// How many pages there are.
+    /// The number of pages.
     pub(super) pages: Mutex<i64>,
     pub(super) panics: Mutex<bool>,
     pub(super) choices: Mutex<Vec<Choice>>,
@@ -107,7 +107,7 @@ impl HandleCommands for RecordingHandler {
     }
 }
 
-/// The registered commands' hash, as long as a test runs.
+/// The hash of the registered commands, kept for one test.
 #[derive(Default)]
 pub(super) struct Kept(Mutex<Option<String>>);
 
@@ -152,7 +152,7 @@ impl Bot {
         }
     }
 
-    /// Stops it, which must not take long.
+    /// Stops it; this must be fast.
     pub(super) async fn stop(self) -> u64 {
         let begun = Instant::now();
         self.stop.cancel();
@@ -166,7 +166,7 @@ impl Bot {
         self.discord.unknown_events()
     }
 
-    /// Waits until it gives up by itself.
+    /// Waits until it gives up, and returns its error.
     async fn refusal(self) -> SendError {
         let ended = tokio::time::timeout(Duration::from_secs(20), self.listening).await;
         let ended = ended
@@ -254,7 +254,7 @@ async fn a_lost_connection_is_taken_up_again_and_nothing_is_missed() {
     {
         let what = format!("{tell:?}");
         fake.tell(tell);
-        // A command given while the connection is down is answered when it is up.
+        // A command during the lost connection is answered after the reconnect.
         let token = fake
             .give(&Person::reader("1"), ROOM, &["bpfnews", "latest"], &[])
             .await;
@@ -276,7 +276,7 @@ async fn a_lost_connection_is_taken_up_again_and_nothing_is_missed() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_lost_is_begun_anew() {
+async fn a_lost_session_is_replaced_by_a_new_one() {
     let (fake, bot) = start().await;
     tokio::time::sleep(Duration::from_secs(5)).await;
     fake.tell(Tell::Invalid(false));
@@ -378,7 +378,7 @@ async fn a_gateway_out_of_reach_is_tried_again_while_posting_goes_on() {
         .await
         .expect("posting goes on");
     tokio::time::sleep(Duration::from_secs(2)).await;
-    // It stops in time, too, while it cannot connect.
+    // It also stops in time while it cannot connect.
     bot.stop().await;
     let bot = Bot::start(&fake);
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -388,8 +388,8 @@ async fn a_gateway_out_of_reach_is_tried_again_while_posting_goes_on() {
 }
 
 #[tokio::test]
-async fn where_the_gateway_is_must_be_told_by_the_api() {
-    // Every source of an address fails: the bot connects to nothing, above all not to Discord itself.
+async fn only_the_api_may_name_the_gateway() {
+    // Every source of an address fails: the bot connects to nothing, and in particular not to Discord itself.
     let fake = Fake::start(&[Room::text(ROOM)]).await;
     for _ in 0..10 {
         fake.fail(On::Path("/gateway".to_owned()), Fault::Before(500, ""));
@@ -411,9 +411,9 @@ async fn where_the_gateway_is_must_be_told_by_the_api() {
     bot.stop().await;
 }
 
-/// A gateway that sends a lost session elsewhere gets no token there: all begins anew.
+/// A gateway that sends a lost session to another address gets no token there: the bot starts a new session.
 #[tokio::test]
-async fn a_session_is_not_taken_up_where_no_gateway_may_be() {
+async fn a_session_is_not_resumed_at_a_forbidden_address() {
     let fake = Fake::start(&[Room::text(ROOM)]).await;
     fake.resume_at("ws://192.0.2.1:9");
     let bot = Bot::start(&fake);

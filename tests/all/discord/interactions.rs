@@ -40,7 +40,7 @@ fn buttons(message: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_command_is_answered_to_whom_it_is_for() {
+async fn a_command_is_answered_to_the_right_people() {
     let (fake, bot) = start().await;
     let mut asked = ann();
     asked.roles = vec!["300001".to_owned(), "300002".to_owned()];
@@ -77,7 +77,7 @@ async fn a_command_is_answered_to_whom_it_is_for() {
         (by.person.as_str(), by.roles.join(" "), by.is_manager),
         ("200001", "300001 300002".to_owned(), false)
     );
-    // A maintainer's command, by a person who may manage the server.
+    // A maintainer's command, by a person with the permission to manage the server.
     set(&bot.handler.is_private, true);
     let token = fake
         .give(
@@ -94,7 +94,7 @@ async fn a_command_is_answered_to_whom_it_is_for() {
         "one person alone reads it"
     );
     assert!(bot.handler.last().by.is_manager);
-    // A channel that was picked.
+    // A channel that the person picked from a list.
     let options = [
         ("name", json!("news")),
         ("room", json!(ROOM)),
@@ -118,7 +118,7 @@ async fn a_command_is_answered_to_whom_it_is_for() {
 }
 
 #[tokio::test]
-async fn a_slow_answer_is_put_off_in_time_and_given_later() {
+async fn a_slow_answer_is_deferred_in_time_and_sent_later() {
     let (fake, bot) = start().await;
     set(&bot.handler.takes, Duration::from_millis(4000));
     let reader = fake.give(&ann(), ROOM, &["bpfnews", "latest"], &[]).await;
@@ -146,7 +146,7 @@ async fn a_slow_answer_is_put_off_in_time_and_given_later() {
             Some(title(&answers[1]))
         );
     }
-    // It turns out to be for one person alone when all see that it is coming.
+    // The answer proves to be private only after everybody saw the deferral.
     set(&bot.handler.takes, Duration::from_millis(1500));
     set(&bot.handler.is_private, true);
     let token = fake.give(&ann(), ROOM, &["bpfnews", "status"], &[]).await;
@@ -186,7 +186,7 @@ async fn a_command_that_fails_or_has_no_answer_leaves_nobody_waiting() {
 }
 
 #[tokio::test]
-async fn what_is_typed_is_completed_in_time_and_within_the_limits() {
+async fn typed_text_is_completed_in_time_and_within_the_limits() {
     let (fake, bot) = start().await;
     let choice = |shown: &str, value: &str| Choice {
         shown: shown.to_owned(),
@@ -227,7 +227,7 @@ async fn what_is_typed_is_completed_in_time_and_within_the_limits() {
         (typed[0].1, typed[0].2.as_str(), typed[0].0.person.as_str()),
         (Completes::Story, "do i", "200001")
     );
-    // A slow handler: nothing is better than nothing in time.
+    // If the handler is slow, an empty answer in time is better than none.
     set(&bot.handler.takes, Duration::from_secs(4));
     let token = fake
         .type_in(
@@ -245,7 +245,7 @@ async fn what_is_typed_is_completed_in_time_and_within_the_limits() {
 }
 
 #[tokio::test]
-async fn pages_are_turned_by_who_asked_and_after_a_restart_too() {
+async fn the_person_who_asked_turns_pages_also_after_a_restart() {
     let (fake, bot) = start().await;
     set(&bot.handler.pages, 3);
     let asked = fake
@@ -285,7 +285,7 @@ async fn pages_are_turned_by_who_asked_and_after_a_restart_too() {
         2,
         "and is not heard"
     );
-    // A slow page is put off, and takes the place of the one before.
+    // A slow page is deferred, and replaces the page before.
     set(&bot.handler.takes, Duration::from_millis(1500));
     let slow = fake.press(&ann(), &asked, &ids[1]).await;
     let answers = fake.answers(&slow, 2, SOON).await;
@@ -312,7 +312,7 @@ async fn pages_are_turned_by_who_asked_and_after_a_restart_too() {
         ),
         (Some(4), Some(64))
     );
-    // A call too long for a button is remembered, for as long as the program runs.
+    // A call that is too long for a button is remembered while the program runs.
     set(&bot.handler.is_private, false);
     let words = "private stack ".repeat(20);
     let long = fake
@@ -375,7 +375,7 @@ async fn an_answer_that_discord_does_not_take_is_not_repeated() {
         tokio::time::sleep(Duration::from_millis(700)).await;
         assert_eq!(callbacks(&fake), before + 1, "{text}");
     }
-    // Lost on the way, it is tried once more; Discord then says that it has it already.
+    // If the answer is lost, it is sent once more. Discord then says that it already has it.
     let before = callbacks(&fake);
     fake.fail(On::Path("/callback".to_owned()), Fault::After(502, ""));
     let token = fake.give(&ann(), ROOM, &["bpfnews", "latest"], &[]).await;
@@ -384,7 +384,7 @@ async fn an_answer_that_discord_does_not_take_is_not_repeated() {
     })
     .await;
     assert_eq!(fake.asked(&token).refused, [40060]);
-    // One that is put off and then lost is given all the same.
+    // An answer that is deferred and then lost is sent all the same.
     set(&bot.handler.takes, Duration::from_millis(1200));
     fake.fail(On::Path("/callback".to_owned()), Fault::DropAfter);
     fake.fail(On::Path("@original".to_owned()), Fault::Before(502, ""));

@@ -1,4 +1,4 @@
-//! Milestones on Discord, by each way, with a program that dies at every await and answers that get lost.
+//! Milestones on Discord, in each way, while the program dies at every await and answers are lost.
 
 use bpfnews::post::milestone::{MilestoneKind, MilestoneWay, MilestoneWays};
 use chrono::TimeDelta;
@@ -15,7 +15,8 @@ fn told(stage: &Stage) -> (Vec<String>, Vec<String>) {
     (stage.states(ROOM), below.collect())
 }
 
-/// A refusal comes by this way, and the program dies at the `polls`th await; returns whether it had ended by then.
+/// A refusal is announced in this way, and the program dies at the `polls`th await. Returns whether it had ended before
+/// that.
 async fn refused(way: MilestoneWay, polls: u32) -> (Stage, bool) {
     let mut config = channel(ROOM);
     config.milestones = MilestoneWays::all(&[MilestoneKind::Nack], way);

@@ -1,5 +1,4 @@
-//! Discord, as the bot speaks to it: posts, forums, threads, the gateway, commands. Against a Discord of our own, over
-//! sockets.
+//! Discord as the bot uses it: posts, forums, threads, the gateway and commands, against a simulated Discord over sockets.
 
 mod child;
 mod contract;
@@ -115,7 +114,7 @@ pub(crate) fn edit(room: &str, key: &str, receipt: &Receipt, content: Content) -
     work(room, key, Act::Edit { receipt, content })
 }
 
-/// A channel on Discord that takes all posts.
+/// A channel on Discord that accepts all posts.
 pub(crate) fn channel(room: &str) -> ChannelConfig {
     ChannelConfig {
         name: format!("channel-{room}"),
@@ -175,7 +174,7 @@ impl Stage {
         });
     }
 
-    /// A patch by this title is posted on the list, and read.
+    /// A patch with this title is sent to the list, and read.
     pub(crate) async fn patch(&mut self, id: &str, title: &str) {
         let minutes = (self.world.now() - crate::world::noon()).num_minutes();
         let subject = format!("[PATCH bpf-next] {title}");
@@ -194,7 +193,7 @@ impl Stage {
         self.world.poll_when_due("bpf").await;
     }
 
-    /// Somebody answers the last mail.
+    /// A person answers the last mail.
     pub(crate) async fn answer(&mut self, id: &str, text: &str) {
         let minutes = (self.world.now() - crate::world::noon()).num_minutes();
         let last = self.mails.first().expect("a mail");
@@ -203,7 +202,7 @@ impl Stage {
         self.world.poll_when_due("bpf").await;
     }
 
-    /// It is applied.
+    /// The patch is applied.
     pub(crate) async fn apply(&mut self, title: &str) {
         let commit = crate::documents::Commit {
             subject: title.to_owned(),
@@ -214,7 +213,7 @@ impl Stage {
         self.world.poll_when_due("tree").await;
     }
 
-    /// Restarts the program: uncommitted data and the client's memory are lost.
+    /// Restarts the program: it loses uncommitted data and the client's memory.
     pub(crate) async fn restart(&mut self) {
         self.world.restart(|_| {}).await;
     }
@@ -267,10 +266,10 @@ impl Stage {
             }
         };
         let ended = tokio::time::timeout(within, all).await;
-        ended.expect("all that is owed is told in time");
+        ended.expect("all queued posts are sent in time");
     }
 
-    /// The titles in a room that are of patches.
+    /// The titles of patches in a room.
     pub(crate) fn told(&self, room: &str) -> Vec<String> {
         let mut titles = self.fake.titles(room);
         titles.retain(|title| title.contains("Do it"));

@@ -26,7 +26,7 @@ fn with_title(fake: &Fake, room: &str, wanted: &str) -> Vec<Value> {
         .collect()
 }
 
-/// Presses a button of a message for maintainers. Returns the answer, which only that person sees.
+/// Presses a button of a message for maintainers. Returns the answer, which only the person who pressed it sees.
 async fn pressed(fake: &Fake, by: &Person, message: &Value, button: &str) -> String {
     let token = fake.press_below(by, OPS, message, button).await;
     let answer = fake.answers(&token, 1, LONG).await.remove(0).body;
@@ -140,7 +140,7 @@ async fn an_issue_is_finished_and_published_on_discord() {
     )
     .await;
     assert!(refused.contains("Only editors may do that"), "{refused}");
-    // Two at once.
+    // Two requests at the same time.
     let number = [("number", Value::from(1))];
     let one = fake
         .give(&editor, ROOM, &["bpfnews-edit", "publish"], &number)

@@ -56,7 +56,7 @@ async fn sends_edits_answers_and_removes() {
 }
 
 #[tokio::test]
-async fn refusals_say_what_follows() {
+async fn each_refusal_has_its_consequence() {
     use Scope::{Channel, Delivery, Platform};
     #[rustfmt::skip]
     let table = [
@@ -170,13 +170,13 @@ async fn limits_hold_without_asking_and_pass() {
         .expect("the bucket is full again");
 }
 
-/// The fake detects requests that come too early: the tests of limits depend on it.
+/// The fake detects requests that arrive too early; the tests of limits depend on that.
 #[tokio::test]
-async fn the_fake_sees_who_comes_too_early() {
+async fn the_fake_detects_requests_that_are_too_early() {
     let fake = Fake::start(&[Room::text(ROOM)]).await;
     fake.limit_messages(1, Duration::from_secs(60));
     for key in ["k1", "k2"] {
-        // A client that knows nothing of the one before it.
+        // A client without knowledge of the one before it.
         let _ = discord(&fake)
             .deliver(&send(ROOM, key, line(key, "One")))
             .await;
@@ -189,7 +189,7 @@ async fn the_fake_sees_who_comes_too_early() {
 }
 
 #[tokio::test]
-async fn addresses_that_are_none_and_settings_that_are_wrong() {
+async fn wrong_addresses_and_settings_are_explained() {
     let (_fake, discord) = start().await;
     for (address, words) in [("404404", "invited"), ("../1", "number"), ("", "number")] {
         let error = discord

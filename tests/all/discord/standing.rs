@@ -1,4 +1,4 @@
-//! All messages in a channel are found after the database was restored from a backup.
+//! After a restore, all messages in a channel are found.
 
 use std::collections::BTreeSet;
 
@@ -9,12 +9,12 @@ use super::fake::{Fake, Right, Room};
 use super::{FORUM, OTHER, ROOM, discord, line, send};
 
 #[tokio::test]
-async fn all_that_stands_is_found_with_what_lists_name() {
+async fn all_messages_are_found_with_the_stories_in_lists() {
     let rooms = [Room::text(ROOM), Room::text(OTHER), Room::forum(FORUM, &[])];
     let fake = Fake::start(&rooms).await;
     fake.limit_messages(1000, std::time::Duration::from_secs(1));
     let discord = discord(&fake);
-    // More than a page.
+    // More messages than one page has.
     for number in 0..120 {
         let content = line(&format!("mark{number}"), "A story");
         let key = format!("k{number}");
@@ -48,7 +48,7 @@ async fn all_that_stands_is_found_with_what_lists_name() {
     assert_eq!(last.lists, named);
     let others = found.iter().filter(|found| found.mark != "dabc");
     assert!(others.into_iter().all(|found| found.lists.is_empty()));
-    // In a forum each is a thread; one was put away.
+    // In a forum, each message is a thread, and one is archived.
     for mark in ["a", "b"] {
         discord
             .deliver(&send(FORUM, mark, line(mark, mark)))
@@ -64,7 +64,7 @@ async fn all_that_stands_is_found_with_what_lists_name() {
         .collect();
     marks.sort_unstable();
     assert_eq!(marks, [("a", true), ("b", true)]);
-    // A channel with an unreadable history is not an empty one.
+    // A channel whose history cannot be read does not count as empty.
     discord
         .deliver(&send(OTHER, "o", line("o", "o")))
         .await

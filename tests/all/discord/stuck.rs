@@ -18,7 +18,7 @@ use super::fake::{Fake, Fault, On, Right, Room};
 use super::gateway::Bot;
 use super::{FORUM, OPS, ROOM, Stage, THREAD, channel, discord, edit, send, story};
 
-/// How long the client waits for an answer here.
+/// The time that the client waits for an answer here.
 const HASTE: Duration = Duration::from_millis(300);
 
 /// The ways in which a server can fail a request.
@@ -53,7 +53,7 @@ fn ops() -> ChannelConfig {
     }
 }
 
-/// Other deliveries to the room go on while "Do it badly" becomes a dead letter, of which maintainers get one notice.
+/// Other deliveries to the room go on while "Do it badly" becomes a dead letter, and maintainers get one notice about it.
 async fn check_set_aside(
     stage: &Stage,
     delivery_loop: &DeliveryLoop,
@@ -263,7 +263,7 @@ async fn a_forum_thread_that_cannot_be_looked_at_holds_nobody_up() {
 /// The kind of a forum cannot be read: nothing can be posted there. That is an outage of the channel, and loses
 /// nothing.
 #[tokio::test]
-async fn a_forum_that_cannot_be_read_loses_nothing_and_is_told_of() {
+async fn a_forum_that_cannot_be_read_loses_nothing_and_is_reported() {
     let forum = Room::forum(FORUM, &["Posted"]);
     let mut stage = Stage::new(
         &[forum, Room::text(ROOM), Room::text(OPS)],
@@ -294,7 +294,7 @@ async fn a_forum_that_cannot_be_read_loses_nothing_and_is_told_of() {
     assert_eq!(titles(&stage.fake, FORUM).len(), 2);
 }
 
-/// A thread that is a channel of ours is opened again where Discord put it away; one that is locked holds up nobody.
+/// A thread that is a channel of ours is opened again if Discord archived it. A locked one holds up nothing else.
 #[tokio::test]
 async fn a_thread_as_a_channel_that_was_archived_is_opened_again() {
     let rooms = [Room::text(ROOM), Room::thread(THREAD, ROOM)];
@@ -320,7 +320,7 @@ async fn a_thread_as_a_channel_that_was_archived_is_opened_again() {
     );
 }
 
-/// A request that timed out makes its post twenty seconds later: there is no second one.
+/// A request that timed out makes its post twenty seconds later: there is no second post.
 #[tokio::test]
 async fn a_forum_post_that_is_long_on_its_way_is_not_made_twice() {
     let mut stage = Stage::new(&[Room::forum(FORUM, &["Posted"])], vec![channel(FORUM)]).await;
@@ -342,7 +342,7 @@ async fn a_forum_post_that_is_long_on_its_way_is_not_made_twice() {
         delivery_loop.pass().await.expect("a pass");
     }
     assert_eq!(titles(&stage.fake, FORUM), ["bpf: Do it"]);
-    // One that never arrives is made after all.
+    // A request that never arrives is sent again.
     stage.fake.fail(
         On::Says("POST /channels/100015/threads", "Do it too"),
         Fault::Held,
@@ -400,7 +400,7 @@ async fn a_check_asks_for_the_rights_that_posts_need() {
     );
 }
 
-/// The listener hears of a server that comes back and of a channel that changes.
+/// The listener reports a server that comes back and a channel that changes.
 #[tokio::test]
 async fn a_server_that_comes_back_is_noticed() {
     use super::fake::Tell;

@@ -17,7 +17,7 @@ fn step(room: &str, key: &str, receipt: &Receipt) -> Work {
 }
 
 #[tokio::test]
-async fn steps_are_told_in_the_posts_thread_which_is_made_once() {
+async fn steps_are_announced_in_the_posts_thread_which_is_created_once() {
     for room in [Room::text(ROOM), Room::announcements(NEWS)] {
         let fake = Fake::start(std::slice::from_ref(&room)).await;
         let discord = discord(&fake);
@@ -51,13 +51,13 @@ async fn steps_are_told_in_the_posts_thread_which_is_made_once() {
         assert_eq!(
             fake.titles(&room.id).len(),
             1,
-            "the room itself is told nothing more"
+            "the room itself gets nothing more"
         );
     }
 }
 
 #[tokio::test]
-async fn an_archived_thread_is_opened_by_what_is_said_there() {
+async fn a_message_opens_an_archived_thread() {
     let fake = Fake::start(&[Room::text(ROOM)]).await;
     let discord = discord(&fake);
     let first = send(ROOM, "k1", story("m", "bpf: Do it", "posted", Tone::New));
@@ -75,7 +75,7 @@ async fn an_archived_thread_is_opened_by_what_is_said_there() {
 }
 
 #[tokio::test]
-async fn where_no_thread_can_be_steps_are_told_by_answers() {
+async fn without_threads_steps_are_announced_by_answers() {
     for room in [
         Room::thread(THREAD, ROOM),
         Room::text(ROOM).without(Right::CreateThreads),
@@ -113,7 +113,7 @@ async fn a_post_that_is_gone_has_no_thread() {
 }
 
 #[tokio::test]
-async fn through_the_outbox_a_milestone_is_told_where_the_channel_wants_it() {
+async fn from_the_queue_a_milestone_goes_where_the_channel_wants_it() {
     let with = |room: &str, way| {
         let mut config = channel(room);
         config.milestones = MilestoneWays::of_older_key(way);

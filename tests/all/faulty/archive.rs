@@ -13,7 +13,7 @@ struct World {
 }
 
 impl World {
-    /// With 200 mails, one every ten minutes.
+    /// The same with 200 mails, one every ten minutes.
     fn new() -> Self {
         let mut world = Self {
             archive: Archive {
@@ -30,7 +30,7 @@ impl World {
         world
     }
 
-    /// A mail arrives now, dated so many seconds ago.
+    /// A mail arrives now, with a date so many seconds ago.
     fn mail(&mut self, ago_s: i64) {
         self.mail_at(self.archive.now, ago_s);
     }
@@ -103,7 +103,7 @@ fn mails_dated_in_the_future_do_not_move_the_cursor() {
         world.mail(0);
         world.poll();
     }
-    // Of those in the future, 25 are on the newest page and the others on the first page of the climb.
+    // Of the mails with future dates, 25 are on the newest page, and the others on the first page of the climb.
     assert_eq!(world.lost(), 0);
     assert!(world.archive.requests - requests <= 230);
     assert!(world.reader.warnings > 0);
@@ -156,7 +156,7 @@ fn without_any_way_a_gap_is_recorded_and_heals_later() {
         panic!("one gap: {:?}", world.reader.gaps)
     };
     assert!(gap.from_at <= START && gap.to_at > START, "{gap:?}");
-    // News goes on, without more gaps and with few requests.
+    // News continues, without more gaps and with few requests.
     for _ in 0..20 {
         world.mail(0);
         world.run(POLL_S);

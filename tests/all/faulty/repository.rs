@@ -72,7 +72,7 @@ impl Repository {
         }
     }
 
-    /// Merges a side branch of so many commits, which begins at `base` and is older than what is on the branch.
+    /// Merges a side branch of so many commits, which begins at `base` and is older than the commits on the branch.
     pub(crate) fn merge(&mut self, base: usize, many: usize) {
         let mut side = base;
         for place in 0..many {
@@ -120,7 +120,7 @@ impl Repository {
         DateTime::from_timestamp(self.commits[number].at, 0).expect("a time")
     }
 
-    /// The honest answer.
+    /// The correct answer.
     pub(crate) fn answer(&mut self, request: &Request) -> Result<Answer, FetchError> {
         let url = &request.url;
         self.requests.push(url.to_string());
@@ -204,7 +204,7 @@ impl Repository {
         text
     }
 
-    /// As `git format-patch` writes what a merge brought.
+    /// The commits of a merge, as `git format-patch` writes them.
     fn patches(&self, merge: usize) -> String {
         let parents = &self.commits[merge].parents;
         let mut text = String::new();

@@ -1,4 +1,4 @@
-//! What readers and maintainers get when an upstream misbehaves.
+//! The posts and notices that people get if an upstream misbehaves.
 
 use chrono::TimeDelta;
 
@@ -8,7 +8,7 @@ use crate::world::{World, archive, tree};
 
 /// Two changes of one author with one subject, far below the feed's window.
 #[tokio::test]
-async fn another_change_with_the_same_subject_is_told() {
+async fn another_change_with_the_same_subject_is_posted() {
     let mut world = World::new(&[tree("linux", "/linux/", &[])]).await;
     let serve = |world: &World, newest: u32| {
         let mut line: Vec<_> = (1..=newest).rev().map(commit).collect();

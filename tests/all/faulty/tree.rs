@@ -98,12 +98,12 @@ fn cut(answer: Fetched, share: usize) -> Fetched {
 }
 
 #[test]
-fn an_honest_poll_costs_what_it_did() {
+fn an_honest_poll_costs_no_more_than_before() {
     let mut world = World::new(false);
     world.repository.push(120);
     world.repository.requests.clear();
     world.poll(honest).expect("an honest server");
-    // The feed, the log in the other direction, three pages of the log, the patches.
+    // The feed, the log in the other direction, three pages of the log, and the patches.
     assert_eq!(world.repository.requests.len(), 6);
     world.repository.requests.clear();
     world.run(24 * HOUR, honest);
@@ -125,7 +125,7 @@ fn a_log_page_that_ends_early_is_asked_for_again() {
             }
             answer
         });
-        // After the pager nothing is missing.
+        // After the pager, no commit is missing.
         assert!(ended.is_err() || share == 99, "{share}");
         world.poll(honest).expect("an honest server");
         world.poll(honest).expect("an honest server");
@@ -267,7 +267,7 @@ fn a_log_that_times_out_for_good_is_passed_by_hash() {
 }
 
 #[test]
-fn a_log_that_ignores_its_range_does_not_run_for_ever() {
+fn a_log_that_ignores_its_range_ends() {
     let mut world = World::new(false);
     world.repository.push(300);
     let ignores = |request: &Request, answer: Fetched| {

@@ -1,9 +1,9 @@
-//! What a good answer says of itself, and what we say of ourselves.
+//! The headers of a good answer, and those of our own requests.
 
 use super::*;
 
 #[tokio::test]
-async fn a_good_answer_is_handed_on_with_what_it_says_of_itself() {
+async fn a_good_answer_is_returned_with_its_headers() {
     let headers = [
         "Content-Type: application/atom+xml; charset=ISO-8859-1",
         "ETag: W/\"7\"",
@@ -30,7 +30,7 @@ async fn a_good_answer_is_handed_on_with_what_it_says_of_itself() {
 }
 
 #[tokio::test]
-async fn a_request_says_who_we_are_and_no_more() {
+async fn a_request_names_the_bot_and_nothing_else() {
     let server = Rude::always(answer("200 OK", &[], FEED)).await;
     let _ = fetcher().fetch(&request(&server.url("/a?b=c"))).await;
     let seen = server.seen();
@@ -59,7 +59,7 @@ async fn a_request_says_who_we_are_and_no_more() {
 }
 
 #[tokio::test]
-async fn what_is_known_is_asked_for_conditionally() {
+async fn a_known_document_is_requested_conditionally() {
     let bare = answer("304 Not Modified", &["Cache-Control: max-age=9"], "");
     let renewed = answer("304 Not Modified", &["ETag: \"v2\""], "");
     let server = Rude::start(move |_, before| {
@@ -91,7 +91,7 @@ async fn what_is_known_is_asked_for_conditionally() {
 }
 
 #[tokio::test]
-async fn a_304_nobody_asked_for_is_broken() {
+async fn a_304_without_a_conditional_request_is_broken() {
     let got = decide(answer("304 Not Modified", &[], "")).await;
     check_why(&got, "Broken", "304");
 }

@@ -1,4 +1,4 @@
-//! Bodies that are packed, endless, slow or cut short: each ends in time and in memory.
+//! Bodies that are compressed, endless, slow or cut short: each ends in bounded time and memory.
 
 use super::*;
 
@@ -49,7 +49,7 @@ async fn a_zip_bomb_is_dropped_at_the_cap() {
         gzip.write_all(&zeros).expect("memory");
     }
     let block = gzip.finish().expect("memory");
-    // A gigabyte: the same 16 MiB, 64 times, which is one valid stream.
+    // A gigabyte: the same 16 MiB, 64 times, in one valid stream.
     let bomb = block.repeat(64);
     let server = Rude::always(answer("200 OK", &["Content-Encoding: gzip"], &bomb)).await;
     let request = Request {

@@ -1,4 +1,4 @@
-//! The HTTP client against a server without manners: every answer ends in the right decision, in time and in memory.
+//! The HTTP client against a server with every fault: each answer leads to the right decision, in bounded time and memory.
 
 mod answers;
 mod bodies;
@@ -66,7 +66,7 @@ fn known(url: &str) -> Request {
     }
 }
 
-/// What a fresh client makes of one answer.
+/// The decision of a new client about one answer.
 async fn decide(bytes: impl Into<Vec<u8>>) -> Result<Answer, FetchError> {
     let server = Rude::always(bytes).await;
     fetcher()
@@ -81,7 +81,7 @@ fn bytes_of(answer: Result<Answer, FetchError>) -> Vec<u8> {
     }
 }
 
-/// Fails unless the decision is the one wanted and its words are fit to be shown.
+/// Fails unless the decision is the right one and its text may be shown.
 #[track_caller]
 fn check_why(got: &Result<Answer, FetchError>, variant: &str, words: &str) {
     let error = got.as_ref().expect_err("no good answer was possible");

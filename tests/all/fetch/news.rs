@@ -1,4 +1,4 @@
-//! The NNTP client against a news server without manners.
+//! The NNTP client against a news server with every fault.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 
-/// A news server that answers each line by a script, and what it was asked.
+/// A news server that answers each line by a script, and records the lines.
 struct News {
     port: u16,
     asked: Arc<Mutex<Vec<String>>>,
@@ -26,7 +26,7 @@ impl Drop for News {
 }
 
 impl News {
-    /// The script gets a line and the number of the connection; the first line of each is `greeting`.
+    /// The script gets a line and the number of the connection. The first line of each connection is `greeting`.
     async fn start<F>(script: F) -> Self
     where
         F: Fn(&str, usize) -> Vec<Act> + Send + Sync + 'static,
@@ -119,7 +119,7 @@ fn send(text: &str) -> Vec<Act> {
     vec![Act::Send(text.as_bytes().to_vec())]
 }
 
-/// The first words of a polite server.
+/// The first lines of a correct server.
 fn polite(line: &str) -> Option<Vec<Act>> {
     match line {
         "greeting" => Some(send("200 hello\r\n")),
@@ -241,7 +241,7 @@ async fn a_greeting_that_never_comes_or_never_ends_is_an_error() {
     );
 }
 
-/// A server with three articles, one of which is as `second` says.
+/// A server with three articles, of which `second` is the second one.
 async fn three(second: Vec<Act>) -> News {
     News::start(move |line, _| {
         polite(line).unwrap_or_else(|| match line {
@@ -362,14 +362,14 @@ async fn a_list_that_lies_or_never_ends_is_bounded() {
         "TooBig",
         "too large",
     );
-    // What is outside of the range, or twice in it, is left out.
+    // Numbers outside the range, or twice in it, are left out.
     let other = list(send("211 4 1 4 a.list\r\n1\r\n3\r\n3\r\n9\r\n.\r\n")).await;
     let wanted = "anchor 1 -\ncovers 2 4\nlisted 3\narticle 3 2\na\n".to_owned();
     assert_eq!(
         other.ask(&fetcher(), articles(2, 4)).await,
         Ok(wanted.clone())
     );
-    // No list, or public-inbox 1.9's: the overview has the numbers.
+    // Without a list, or with public-inbox 1.9's list, the overview has the numbers.
     let strange = "211 4 1 4 a.list\r\nARRAY(0x55a12a6cabd0)\r\n.\r\n";
     for reply in ["500 what\r\n", "501 syntax\r\n", strange] {
         let server = list(send(reply)).await;
@@ -419,7 +419,7 @@ async fn private_hosts_are_asked_by_permission_only() {
         let got = text(strict.fetch(&request).await);
         check(&got, "Broken", "allow_private_hosts");
     }
-    // Of a feed from chat, a private host is asked only if the file's own feeds use it.
+    // For a feed from chat, a private host is used only if the file's own feeds use it.
     let guarded = fetcher().narrowed(&config(), &[("127.0.0.1".to_owned(), 1)]);
     check(
         &server.ask(&guarded, NewsQuestion::Group).await,

@@ -1,4 +1,4 @@
-//! Where a redirect may lead, and what an error shows of it.
+//! The allowed targets of a redirect, and the part of them that an error shows.
 
 use super::*;
 
@@ -27,7 +27,7 @@ async fn chain(statuses: &'static [&'static str]) -> Rude {
 }
 
 #[tokio::test]
-async fn redirects_are_followed_and_permanent_ones_told() {
+async fn redirects_are_followed_and_permanent_ones_reported() {
     let check = async |statuses: &'static [&'static str], moved: bool| {
         let server = chain(statuses).await;
         let got = fetcher()
@@ -87,7 +87,7 @@ async fn redirects_that_say_nothing_are_broken() {
 }
 
 #[tokio::test]
-async fn a_redirect_may_not_lead_inside() {
+async fn a_redirect_may_not_lead_to_a_private_host() {
     let inside = Rude::always(answer("200 OK", &[], FEED)).await;
     let port = inside.port();
     for (to, words) in [
@@ -122,7 +122,7 @@ async fn a_redirect_may_not_lead_inside() {
 }
 
 #[tokio::test]
-async fn a_name_may_not_lead_inside_unless_it_is_allowed() {
+async fn a_name_may_not_point_to_a_private_host_unless_allowed() {
     let server = Rude::always(answer("200 OK", &[], FEED)).await;
     let url = format!("http://localhost:{}/", server.port());
     let check = async |allow: &[&str], works: bool| {

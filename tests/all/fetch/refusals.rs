@@ -1,4 +1,4 @@
-//! Statuses, walls and hosts that are not there.
+//! Statuses, walls, and hosts that do not answer.
 
 use super::*;
 
@@ -48,7 +48,7 @@ async fn a_page_for_people_is_a_wall_whatever_its_type() {
 }
 
 #[tokio::test]
-async fn what_is_expected_decides_what_a_wall_is() {
+async fn the_expected_type_decides_if_a_page_is_a_wall() {
     let server = Rude::start(|path, _| {
         let body = if path == "/empty" { "" } else { PAGE };
         vec![Act::Send(answer("200 OK", &[], body))]

@@ -1,4 +1,4 @@
-//! One request at a time to a host, a gap between two, and none while it asks for none.
+//! One request at a time to a host, a gap between two, and none while the host asks for a pause.
 
 use super::*;
 
@@ -80,7 +80,7 @@ async fn a_host_gets_one_request_at_a_time_with_a_gap() {
     .await;
     let config = NetworkConfig {
         host_gap: GAP,
-        // Waiting for a turn does not count: all of them together take longer than this.
+        // The wait for a turn is not part of the time limit: all requests together take longer than it.
         request_timeout: Duration::from_millis(250),
         ..config()
     };

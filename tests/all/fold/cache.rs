@@ -14,8 +14,8 @@ use super::years::{Years, answer};
 
 type Carried = (Item, &'static str);
 
-/// A cluster of efforts that build on each other, and items outside that mention it: commits that fix its commits, and a merged
-/// pull request that lists its patches.
+/// A cluster of efforts that build on each other. Items outside mention it: commits that fix its commits, and a merged pull
+/// request that lists its patches.
 fn laid() -> Vec<Carried> {
     let (mails, last) = Years::cluster(0, 3, (4, 4, 3));
     let mut scenario = Scenario::default();
@@ -147,7 +147,7 @@ async fn refolded(store: &FoldStore) -> Vec<Story> {
 }
 
 #[tokio::test]
-async fn kept_clusters_give_the_stories_that_a_refold_gives() {
+async fn cached_clusters_give_the_same_stories_as_a_refold() {
     let mut order = laid();
     let mut random = fastrand::Rng::with_seed(11);
     let mut wanted: Option<Vec<Story>> = None;
@@ -190,7 +190,7 @@ async fn a_kept_cluster_is_not_read_again() {
     let all: Vec<Carried> = mails.into_iter().map(|mail| (mail, "list")).collect();
     store.take(&all).await;
     let late = |number: usize| vec![(answer(&last, number, at), "list")];
-    // This connection bypasses our code; the bot would notice another process.
+    // This connection bypasses our code, so the bot does not notice the change.
     let mut tx = store.store.write().await.expect("a transaction");
     sqlx::query("UPDATE items SET text_at = NULL")
         .execute(&mut *tx)
@@ -207,7 +207,7 @@ async fn a_kept_cluster_is_not_read_again() {
     assert!(before > 0, "the made mails are acked");
     store.take(&late(0)).await;
     assert_eq!(acked(&store.all().await), before, "it was read again");
-    // After another process wrote, it is.
+    // After another process wrote, the bot notices it.
     let other = store.again().await;
     folded(
         &other,

@@ -1,5 +1,5 @@
-//! A transaction's cost grows no faster than n log n in anything that strangers control: entries, links, references, and the
-//! size of a cluster.
+//! The cost of a transaction grows at most by n log n in everything that strangers control: entries, links, references, and
+//! the size of a cluster.
 
 use std::process::Command;
 
@@ -30,9 +30,9 @@ const INPUTS: [(&str, usize); 10] = [
     ("a mail that many link", 40),
     ("a merge of many", 60),
 ];
-/// Four times as much takes at most so many times as long: `n log n` makes it 5 to 6, `n²` 16.
+/// The highest factor of the time for a fourfold input. `n log n` gives 5 to 6, `n²` gives 16.
 const MOST: f64 = 9.0;
-/// Each is measured so often; the least counts.
+/// The number of measurements of each; the shortest counts.
 const ROUNDS: usize = 3;
 /// Names the input that the child process measures.
 const INPUT: &str = "BPFNEWS_TEST_GROWTH";
@@ -52,9 +52,9 @@ fn no_transaction_grows_faster_than_its_input() {
     }
 }
 
-/// The fold takes what was read, and does not read the text again.
+/// The fold uses the earlier reading of a text, and does not read it again.
 #[tokio::test]
-async fn the_fold_believes_what_was_read_before() {
+async fn the_fold_uses_the_earlier_reading() {
     let store = FoldStore::new().await;
     let (mails, articles) = linking(1, 2);
     let mut other = articles[0].clone();
@@ -77,7 +77,7 @@ async fn the_fold_believes_what_was_read_before() {
     }
 }
 
-/// CPU seconds, as a process of its own counts them: other tests run beside this one.
+/// The CPU seconds of a separate process, because other tests run at the same time.
 fn cpu_s(input: &str, n: usize) -> f64 {
     let test = std::env::current_exe().expect("this test has a file");
     let ended = Command::new(test)
@@ -95,7 +95,7 @@ fn cpu_s(input: &str, n: usize) -> f64 {
     took.unwrap_or_else(|| panic!("{input}: {said}{}", String::from_utf8_lossy(&ended.stderr)))
 }
 
-/// Does nothing unless the test above asks for it.
+/// Does nothing unless the test above starts it.
 #[tokio::test]
 async fn in_a_process_of_its_own() {
     let Ok(asked) = std::env::var(INPUT) else {
@@ -174,7 +174,7 @@ fn id(number: usize) -> String {
     format!("20170502120000.{number}-1-some.one@example.org")
 }
 
-/// Mails that are here, and articles that link them: each the same ones.
+/// Stored mails, and articles that link to them: each links to the same ones.
 fn linking(entries: usize, links: usize) -> (Vec<Item>, Vec<Item>) {
     let mails = (0..links).map(|number| {
         let title = format!("[PATCH] pens{number}: paint them");
@@ -211,7 +211,7 @@ fn linking(entries: usize, links: usize) -> (Vec<Item>, Vec<Item>) {
     (mails.collect(), articles.collect())
 }
 
-/// Mails with so many references each, to mails that are not here.
+/// Mails, each with so many references to mails that are not stored.
 fn referring(references: usize) -> Vec<Item> {
     let mails = (0..60).map(|number| {
         let above: Vec<String> = (0..references)
@@ -230,7 +230,7 @@ fn referring(references: usize) -> Vec<Item> {
     mails.collect()
 }
 
-/// Mails each of which answers the one before; the last of them first.
+/// Mails that each answer the one before. The last arrives first.
 fn thread(mails: usize) -> Vec<Item> {
     let mut mails: Vec<Item> = (0..mails)
         .map(|number| {
@@ -251,7 +251,7 @@ fn thread(mails: usize) -> Vec<Item> {
     mails
 }
 
-/// Patches of one author and title, an hour apart.
+/// Patches of one author with one title, one each hour.
 fn patches(patches: usize, version: impl Fn(usize) -> String) -> Vec<Item> {
     let patches = (0..patches).map(|number| {
         let title = format!("[PATCH{}] pens: paint them", version(number));
@@ -289,7 +289,7 @@ fn pulled(patches: usize) -> Vec<Item> {
     scenario.items.into_iter().map(|(item, _)| item).collect()
 }
 
-/// Commits of one author and title, each of which mends the one before.
+/// Commits of one author with one title, each of which fixes the one before.
 fn commits(commits: usize) -> Vec<Item> {
     let mut scenario = Scenario::default();
     for number in 0..commits {

@@ -1,4 +1,4 @@
-//! The fate of a series: bots with their traps, maintainers' sentences, commits, pulls, backports.
+//! The fate of a series: bots and their ambiguous mails, maintainers' sentences, commits, pull requests, backports.
 
 use bpfnews::story::{PersonRole, State, Step, Story};
 

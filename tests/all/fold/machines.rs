@@ -1,4 +1,4 @@
-//! Machines are no people and their mails are no replies or activity, but their reports are shown.
+//! Machines are not people. Their mails are no replies and no activity, but their reports are shown.
 
 use bpfnews::post::story::compose;
 use bpfnews::story::machine::MachineKind;
@@ -15,7 +15,7 @@ fn series(version: &str, hours: i64) -> Scenario {
     add_series(Scenario::default(), version, hours)
 }
 
-/// A cover `c` and two patches `p1` and `p2`, with the version behind each id.
+/// A cover `c` and two patches `p1` and `p2`, with the version after each id.
 fn add_series(scenario: Scenario, version: &str, hours: i64) -> Scenario {
     let (cover, first, second) = (
         format!("c{version}"),
@@ -324,12 +324,12 @@ fn a_patch_that_a_machine_sends_for_a_person_is_that_persons() {
         (names(&story), story.revisions.len()),
         (vec!["Ann Author"], 1)
     );
-    // One account is not one author.
+    // One account does not mean one author.
     let mut two = patch("1", 0, "Ann Author <ann@example.org>", "");
     two.items
         .extend(patch("2", 5, "Bob Writer <bob@example.org>", " v2").items);
     assert_eq!(two.stories().len(), 2);
-    // A patch that only machines stand for is a machine's.
+    // A patch that names only machines belongs to a machine.
     let own = patch("1", 0, "kernel test robot <lkp@intel.com>", "");
     assert!(one(&own).revisions.is_empty());
 }

@@ -1,4 +1,4 @@
-//! Order and batching play no part, a refold changes nothing, and a fold that ends early leaves nothing.
+//! Neither order nor batches matter. A refold changes nothing, and a fold that is dropped leaves nothing.
 
 use bpfnews::fold;
 use bpfnews::item::{Detail, Item};
@@ -74,7 +74,7 @@ async fn check_orders(items: Vec<Item>, seed: u64) {
             assert_eq!(wanted, got, "order {run}");
         }
     }
-    // Made anew, they are the same.
+    // A refold gives the same stories.
     let numbers = items::all_numbers(whole.store.read())
         .await
         .expect("numbers");
@@ -100,7 +100,7 @@ async fn real_mails_fold_alike_in_every_order_and_batching() {
     check_orders(items, 2).await;
 }
 
-/// Other lists and years, each whole.
+/// Other lists and years, each as a whole.
 #[tokio::test]
 async fn real_windows_fold_alike_in_every_order_and_batching() {
     const WINDOWS: [&str; 5] = [
@@ -194,11 +194,11 @@ async fn a_mention_that_went_away_is_forgotten() {
         events.filter(|event| event.state == Step::Fixed).count()
     };
     assert_eq!(fixed().await, 1, "it is mended");
-    // The whole of it says something else.
+    // The whole text of the commit is different.
     items[1].0.detail = Detail::Whole;
     items[1].0.text = "Nothing was broken.".to_owned();
     store.take(&items[1..]).await;
-    assert_eq!(fixed().await, 0, "the other story is told anew");
+    assert_eq!(fixed().await, 0, "the other story is posted as a new one");
     let before = store.all().await;
     let numbers = items::all_numbers(store.store.read()).await;
     let numbers = numbers.expect("numbers");

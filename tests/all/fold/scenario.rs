@@ -13,7 +13,7 @@ use bpfnews::story::relevance::FoldRules;
 use chrono::{DateTime, TimeDelta, Utc};
 use tempfile::TempDir;
 
-/// When everything begins: 2 May 2017, noon.
+/// The start of every scenario: 2 May 2017, noon.
 pub(crate) fn begin() -> DateTime<Utc> {
     DateTime::from_timestamp(1_493_726_400, 0).expect("a time")
 }
@@ -27,8 +27,8 @@ pub(crate) struct Scenario {
 }
 
 impl Scenario {
-    /// A mail: `id` before the `@`, its sender (`Ann Author`), hours after the beginning, subject, the ids of the mails above
-    /// (nearest last), text.
+    /// A mail: `id` is the part before the `@`. Then its sender (`Ann Author`), the hours after the start, the subject, the
+    /// ids of the mails above (nearest last), and the text.
     pub(crate) fn mail(
         mut self,
         id: &str,
@@ -135,7 +135,7 @@ impl Scenario {
         self
     }
 
-    /// The stories, after folding in the order laid, backwards, and one by one in several shuffled orders: all agree.
+    /// The stories after folds in the given order, backwards, and one by one in several shuffled orders. All must agree.
     #[track_caller]
     pub(crate) fn stories(&self) -> Vec<Story> {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -154,7 +154,7 @@ impl Scenario {
         first
     }
 
-    /// The stories in short: see [`sketch`].
+    /// The stories in short form: see [`sketch`].
     #[track_caller]
     pub(crate) fn sketches(&self) -> Vec<String> {
         self.stories().iter().map(sketch).collect()
@@ -221,7 +221,7 @@ impl FoldStore {
         self.home.path().join("bpfnews.sqlite")
     }
 
-    /// The same database, opened once more, as another process does.
+    /// The same database, opened again as another process opens it.
     pub(crate) async fn again(&self) -> Store {
         Store::open(&self.file()).await.expect("a database")
     }
@@ -252,7 +252,7 @@ impl FoldStore {
         tx.commit().await.expect("a commit");
     }
 
-    /// All stories, the oldest first, without the ids that they had on the way.
+    /// All stories, oldest first, without their earlier ids.
     pub(crate) async fn all(&self) -> Vec<Story> {
         let mut all =
             stories::list_stories(self.store.read(), &StoryFilter::default(), 0, i64::MAX, 0)
@@ -275,8 +275,8 @@ async fn fold_all(items: &[(Item, &'static str)], batch: usize, words: &FoldRule
     store.all().await
 }
 
-/// A story in one line: kind, state, title; its revisions as `v2 0+2/3` (cover, patches that are here, total); its
-/// mails' and commits' ids.
+/// A story in one line: kind, state, title; its revisions as `v2 0+2/3` (cover, stored patches, total); the ids of its
+/// mails and commits.
 pub(crate) fn sketch(story: &Story) -> String {
     let word = |value: serde_json::Value| value.as_str().unwrap_or_default().to_owned();
     let revisions: Vec<String> = story
@@ -317,7 +317,7 @@ pub(crate) fn sketch(story: &Story) -> String {
     format!("{head}{revisions} | {}", ids.join(" "))
 }
 
-/// Clusters in memory equal those that would be read from the database, and so do the readings of their items.
+/// Clusters in memory equal those that a read from the database gives, and so do the readings of their items.
 async fn same_as_stored(
     tx: &mut Tx,
     touched: &[i64],
@@ -338,7 +338,7 @@ async fn same_as_stored(
     }
 }
 
-/// A reading in words, with all that is computed when it is first asked for.
+/// A reading as text, with all values that are computed at the first use.
 fn all_of(reading: &Reading) -> String {
     reading.keys();
     reading.mentions();

@@ -1,4 +1,4 @@
-//! Which mails are one series, and which revisions one story.
+//! The rules that make mails one series, and revisions one story.
 
 use super::scenario::Scenario;
 
@@ -517,7 +517,7 @@ fn numbered_efforts_are_not_versions_of_each_other() {
 
 #[test]
 fn a_late_mail_may_split_a_story() {
-    // v2 seems to follow the one v1 that is here, until the v2 that really follows it comes.
+    // v2 seems to follow the only stored v1, until the v2 that really follows it arrives.
     let scenario = Scenario::default()
         .mail(
             "a",

@@ -1,4 +1,5 @@
-//! Series of every shape that senders give them: tags that disagree, titles that change, batches, addenda, backports.
+//! Series in every form that senders give them: tags that disagree, titles that change, batches, later additions,
+//! backports.
 
 use super::scenario::Scenario;
 
@@ -117,7 +118,7 @@ fn a_cover_that_a_provider_renamed_or_that_came_late_has_its_parts() {
         .mail("p2", ANN, 0, "[PATCH 2/2] x: y two", &[], &other("b.c"))
         .mail("c", ANN, 1, "[PATCH 0/2] x: both", &["elsewhere"], list);
     check(&late, &["series posted: x: both | v1 0+2/2 | p1 p2 c"]);
-    // A cover that lists other patches is another series'.
+    // A cover that lists other patches belongs to another series.
     let other_list = list.replace("y one", "z").replace("y two", "z");
     let strange = Scenario::default()
         .mail("p1", ANN, 0, "[PATCH 1/2] x: y one", &["gone"], &core())
@@ -168,7 +169,7 @@ fn a_version_is_known_by_its_lines_when_its_title_changes() {
         &scenario,
         &["series posted: bpf: Use the safe helpers | v1 1/1, v2 1/1 | a b"],
     );
-    // Another patch of the same file is another effort, and so are the same lines of somebody else.
+    // Another patch of the same file is another effort, and so are the same lines by another author.
     let elsewhere = other("kernel/bpf/core.c");
     let apart = Scenario::default()
         .mail("a", ANN, 0, "[PATCH bpf] bpf: Fix counting", &[], &core())
@@ -230,7 +231,7 @@ fn a_maintainers_batches_of_one_title_are_efforts_of_their_own() {
     };
     let scenario = batch(Scenario::default(), "a", 0, "net", ["one", "two"]);
     let scenario = batch(scenario, "b", 100, "net", ["three", "four"]);
-    // The second version of the second batch says so on its cover alone.
+    // Only the cover of the second batch's second version states the version.
     let scenario = batch(scenario, "c", 120, "net,v2", ["three", "five"]);
     check(
         &scenario,
@@ -293,7 +294,7 @@ fn a_new_change_id_does_not_part_versions_of_one_title() {
             &core(),
         );
     assert_eq!(scenario.stories().len(), 1);
-    // Without a version they are two.
+    // Without a version number, they are two stories.
     let twice = Scenario::default()
         .mail(
             &b4("thing-v1-1-0123456789ab"),

@@ -1,4 +1,4 @@
-//! A poll that is given up anywhere leaves what was committed, and the next one goes on: the end is the same.
+//! A poll may be dropped anywhere. Committed data stays, and the next poll continues; the result is the same.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -9,7 +9,7 @@ use crate::documents::{articles, cgit, commit, mail, public_inbox, rss};
 use crate::rude::answer;
 use crate::world::{World, archive, feed, tree};
 
-/// A world that was seeded two hours ago and has much to catch up with: a feed, an archive by several pages, a tree by
+/// A world that was seeded two hours ago, with much unread news: a feed, an archive with several pages, and a tree with
 /// several pages of its log.
 async fn behind() -> World {
     let all = [
@@ -30,7 +30,7 @@ fn publish(world: &World, titles: &str, mails: i64, newest: u32) {
     publish_with(world, titles, mails, newest, i64::MAX);
 }
 
-/// Publishes on a server that answers so many requests for mails and commits, and none after that.
+/// Publishes on a server that answers this many requests for mails and commits, and then none.
 fn publish_with(world: &World, titles: &str, mails: i64, newest: u32, answers: i64) {
     let left = Arc::new(AtomicI64::new(answers));
     let also_left = Arc::clone(&left);
@@ -84,7 +84,7 @@ fn cgit_of_two_paths(line: &[crate::documents::Commit], path: &str) -> Vec<u8> {
     cgit("/linux/", &odd, 3, 4, &path.replace("/kernel/bpf", "/"))
 }
 
-/// Polls until nothing more comes.
+/// Polls until a poll finds nothing.
 async fn catch_up(world: &mut World) {
     for _ in 0..6 {
         world.poll().await;

@@ -1,4 +1,4 @@
-//! Answers that are no documents: each is a state with a reason and a pause, and each recovers by itself.
+//! Answers that are no documents: each leads to a state with a reason and a pause, and the feed recovers after it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ const WALL: &str =
     "<!doctype html><html><title>Making sure you're not a bot!</title><p>Wait.</p></html>";
 const DAY_S: i64 = 86_400;
 
-/// A world whose blog was good once, with two articles announced.
+/// A world whose blog worked once, with two announced articles.
 async fn blog() -> World {
     let mut world = World::new(&[feed("blog", "/blog.rss")]).await;
     world.put("/blog.rss", rss(&articles("Two One")));
@@ -23,7 +23,8 @@ async fn blog() -> World {
     world
 }
 
-/// The blog is good again, with one article more: it is polled when due, stands well, and reports just that article.
+/// The blog works again, with one more article. It is polled when due, its state is good, and it announces only that
+/// article.
 async fn check_recovery(world: &mut World) {
     let mut all = articles("Two One");
     all.insert(
@@ -44,7 +45,7 @@ fn within(pause: i64, least: i64) -> bool {
     (least..=(least as f64 * JITTER) as i64 + 1).contains(&pause)
 }
 
-/// One bad answer: it fails for these words, nothing is lost, the pause is one gap, and it recovers.
+/// One bad answer: the poll fails with these words, nothing is lost, the pause is one gap, and the feed recovers.
 async fn check_failure(acts: Vec<Act>, words: &str) {
     let mut world = blog().await;
     world.put_acts("/blog.rss", acts);
@@ -58,7 +59,7 @@ async fn check_failure(acts: Vec<Act>, words: &str) {
 }
 
 #[tokio::test]
-async fn an_unchanged_document_is_well_and_costs_nothing() {
+async fn an_unchanged_document_is_fine_and_costs_nothing() {
     let mut world = World::new(&[feed("blog", "/blog.rss")]).await;
     let document = rss(&articles("Two One"));
     world.put_answer("/blog.rss", answer("200 OK", &["ETag: \"v1\""], document));
@@ -118,12 +119,12 @@ async fn retry_after_is_obeyed_and_charged_once() {
     }
     assert_eq!(world.requests(), asked, "the host was left alone");
     assert_eq!(world.row("blog").await.failures, 1);
-    // The other feed of this host was not asked for, so it is not at fault.
+    // The other feed of this host was not requested, so it has no failure.
     let row = world.row("neighbour").await;
     assert_eq!((row.state.word(), row.failures), ("ok", 0));
     let why = row.last_error.expect("a reason");
     assert!(why.contains("asked us to stay away"), "{why}");
-    // The client keeps away from the host by the computer's clock; a new one does not know of it.
+    // The client keeps the pause by the computer's clock. A new client does not know about it.
     world.restart(|_| ()).await;
     check_recovery(&mut world).await;
 }
@@ -147,7 +148,7 @@ async fn back_off_doubles_up_to_a_day_and_ends_by_itself() {
     world.poll_when_due("blog").await;
     let row = world.row("blog").await;
     let pause = world.check_failed(&row, "backing_off", 1, "502");
-    assert!(within(pause, GAP_S), "the back-off began anew: {pause}");
+    assert!(within(pause, GAP_S), "the back-off started again: {pause}");
 }
 
 #[tokio::test]
@@ -264,7 +265,7 @@ async fn a_full_feed_that_is_empty_now_fails_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_gone_is_asked_for_once_a_week() {
+async fn a_feed_that_is_gone_is_polled_once_a_week() {
     let mut world = blog().await;
     world.put_answer("/blog.rss", answer("410 Gone", &[], WALL));
     world.poll_when_due("blog").await;
@@ -298,7 +299,7 @@ async fn a_host_that_is_not_there_is_charged_to_its_feed_alone() {
 }
 
 #[tokio::test]
-async fn a_404_of_an_archive_may_mean_none_and_may_mean_lost() {
+async fn a_404_of_an_archive_means_empty_or_lost() {
     let mut world = World::new(&[search("bpf", "/bpf/"), archive("net", "/net/")]).await;
     let none = "<html><head><title>s:bpf - search results</title></head><body>No results found</body></html>";
     world.put_folder("/bpf/", move |_| answer("404 Not Found", &[], none));
@@ -307,7 +308,7 @@ async fn a_404_of_an_archive_may_mean_none_and_may_mean_lost() {
     let row = world.row("net").await;
     world.check_failed(&row, "backing_off", 1, "404 Not Found");
     assert_eq!(row.seeded_at, None);
-    // The list whose URL was wrong turns up: it is seeded then, and announced as such.
+    // The list with the wrong URL appears. It is seeded now, and announced as a new feed.
     let mails = [crate::documents::mail("1", -5, "hello", "")];
     world.put_folder("/net/", move |path| public_inbox("/net/", &mails, 5, path));
     world.poll_when_due("net").await;
@@ -317,7 +318,7 @@ async fn a_404_of_an_archive_may_mean_none_and_may_mean_lost() {
 }
 
 #[tokio::test]
-async fn an_archive_that_had_mails_and_says_none_fails() {
+async fn an_archive_that_had_mails_and_shows_none_fails() {
     let mut world = World::new(&[archive("bpf", "/bpf/")]).await;
     let mails = [crate::documents::mail("1", -5, "hello", "")];
     world.put_folder("/bpf/", move |path| public_inbox("/bpf/", &mails, 5, path));

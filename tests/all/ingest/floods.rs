@@ -1,4 +1,4 @@
-//! A plain feed that brings more at once than any honest one: so much of it is kept and announced, the rest is a gap.
+//! A plain feed brings more at once than any correct feed. A limited part is stored and announced; the rest is a gap.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ fn flood(world: &World, name: &str, count: usize) -> Vec<Article> {
 }
 
 #[tokio::test]
-async fn one_poll_of_a_plain_feed_brings_so_much_and_the_rest_is_a_gap() {
+async fn a_poll_of_a_plain_feed_is_bounded_and_the_rest_is_a_gap() {
     let mut world = World::new(&[feed("blog", "/blog.rss")]).await;
     world
         .restart(|config| {
@@ -49,13 +49,13 @@ async fn one_poll_of_a_plain_feed_brings_so_much_and_the_rest_is_a_gap() {
             newest_left.expect("it has a date").timestamp(),
         );
         assert_eq!(world.gaps("blog").await.last(), Some(&gap));
-        // What was left out stays out, as long as the document shows it.
+        // The rest stays unread, as long as the document shows it.
         world.poll_when_due("blog").await;
         world.check_ok("blog").await;
         assert!(world.tell().await.is_empty());
         assert_eq!(world.gaps("blog").await.len(), number + 1);
     }
-    // One more beside what was left out is news as ever.
+    // One more article beside that rest is news as usual.
     world.advance_to("blog").await;
     let mut articles = flood(&world, "second", 2_000);
     articles.insert(
@@ -71,7 +71,7 @@ async fn one_poll_of_a_plain_feed_brings_so_much_and_the_rest_is_a_gap() {
 }
 
 #[tokio::test]
-async fn what_a_new_feed_shows_is_remembered_whole() {
+async fn all_entries_of_a_new_feed_are_stored() {
     let mut world = World::new(&[feed("blog", "/blog.rss")]).await;
     world.put("/blog.rss", rss(&flood(&world, "old", 500)));
     world.poll().await;

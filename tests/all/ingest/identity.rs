@@ -1,4 +1,4 @@
-//! One thing is one item, whichever feeds carry it and however they word it; two things are two.
+//! One thing is one item, whichever feeds carry it and however they word it. Two things are two items.
 
 use bpfnews::config::{FeedKind, Identity};
 use chrono::TimeDelta;
@@ -141,7 +141,7 @@ async fn two_feeds_that_word_an_article_differently_do_not_fight_over_it() {
         assert_eq!(
             world.titles("blog").await,
             ["A"],
-            "who told it first words it"
+            "the first feed's title is kept"
         );
         world.poll_when_due("blog").await;
     }
@@ -183,14 +183,14 @@ async fn bare_guids_of_two_sites_do_not_collide() {
 }
 
 #[tokio::test]
-async fn what_an_entry_says_now_is_what_its_item_says() {
+async fn an_item_has_the_present_text_of_its_entry() {
     let mut world = World::new(&[feed("blog", "/blog.rss")]).await;
     world.put("/blog.rss", rss(&articles("B A")));
     world.poll().await;
     world.tell().await;
     let mut edited = articles("B A");
     edited[0].title = "B, corrected".to_owned();
-    // Whoever edits often moves the date as well.
+    // Sites that edit often also change the date.
     edited[0].at = Some(noon() + TimeDelta::minutes(50));
     world.put("/blog.rss", rss(&edited));
     world.poll_when_due("blog").await;
@@ -242,9 +242,9 @@ async fn a_paid_article_that_becomes_free_is_the_same_article() {
 }
 
 #[tokio::test]
-async fn a_permanent_redirect_is_followed_for_good_once_it_proved_good() {
+async fn a_permanent_redirect_is_stored_after_it_proved_good() {
     let mut world = World::new(&[feed("blog", "/blog.rss")]).await;
-    // Bare numbers are an identity within their site: a move must not make new ones of them.
+    // Bare numbers identify an article only within their site. After a move they must not make new articles.
     let numbered = |titles: &str| -> Vec<Article> {
         let articles = articles(titles).into_iter();
         articles
@@ -286,7 +286,7 @@ async fn a_permanent_redirect_is_followed_for_good_once_it_proved_good() {
     assert_eq!(world.tell().await, [["AAAA"]]);
     assert_eq!(world.items("blog").await.len(), 4);
 
-    // The new place dies, and the old one has the feed again.
+    // The new address fails, and the feed is at the old one again.
     world.put_answer("/new.rss", answer("503 Service Unavailable", &[], ""));
     for failures in 1..=3 {
         world.poll_when_due("blog").await;
@@ -313,7 +313,7 @@ async fn a_temporary_redirect_is_followed_once() {
     assert_eq!(world.titles("blog").await, ["A"]);
 }
 
-/// One article under these guids in turn, beside one that stays.
+/// One article under these guids in turn, beside another that stays.
 fn under(guid: &str, title: &str) -> Vec<Article> {
     let renamed = Article {
         guid: guid.to_owned(),
@@ -378,7 +378,7 @@ async fn a_new_guid_and_another_feed_with_the_link_are_still_one_article() {
 }
 
 #[tokio::test]
-async fn entries_that_share_a_link_are_told_apart_by_their_guids_and_that_is_remembered() {
+async fn entries_with_one_link_are_distinguished_by_guids_from_then_on() {
     for link in ["https://blog.example/", "https://blog.example/changes"] {
         let mut world = World::new(&[feed("blog", "/blog.rss")]).await;
         let shown = |titles: &str| -> Vec<Article> {

@@ -1,5 +1,5 @@
-//! Reading as a whole: feeds that misbehave end in a clear recorded state and harm no other, nothing is missed, nothing
-//! is kept or posted twice.
+//! Polls as a whole: a feed that misbehaves ends in a clear stored state and does not affect others. Nothing is missed, and
+//! nothing is stored or posted twice.
 
 mod breaks;
 mod failures;
@@ -18,12 +18,12 @@ use crate::documents::{mail, public_inbox};
 use crate::rude::answer;
 use crate::world::World;
 
-/// Lets the archive at `/bpf/` hold so many mails, one every twelve minutes, and show five on a page.
+/// The archive at `/bpf/` has this many mails, one every twelve minutes, and shows five on a page.
 fn serve_mails(world: &World, count: i64) {
     serve_mails_failing(world, count, usize::MAX);
 }
 
-/// The same, by a server that fails after it answered so many requests.
+/// The same, on a server that fails after this many answers.
 fn serve_mails_failing(world: &World, count: i64, after: usize) {
     let mails: Vec<_> = (0..count)
         .map(|n| mail(&format!("m{n}"), 12 * n - 500, &format!("mail {n:03}"), ""))

@@ -1,4 +1,4 @@
-//! Polling again, or after things changed places, adds nothing.
+//! A second poll, or a poll after entries changed places, adds nothing.
 
 use std::sync::Arc;
 
@@ -58,7 +58,7 @@ async fn the_same_poll_twice_adds_nothing() {
         }
         assert_eq!(world.end().await, end);
     }
-    // Also after the program was started anew, and when a cursor is not understood any more.
+    // The same holds after a restart, and if a cursor cannot be parsed any more.
     world.restart(|_| ()).await;
     let store = &world.ingest.store;
     let mut tx = store.write().await.expect("the database may be written");
@@ -89,7 +89,7 @@ async fn two_polls_of_one_feed_at_once_lose_nothing() {
     world.advance(TimeDelta::hours(60));
     serve_mails(&world, 300);
     world.put("/blog.rss", rss(&articles("C B A")));
-    // Another process, or the same one, read where the feeds stand before the first poll moved that.
+    // Another process, or the same one, read the cursors before the first poll moved them.
     let stale = [world.row("bpf").await, world.row("blog").await];
     world.poll().await;
     let seen = world.titles("bpf").await.len();
@@ -107,7 +107,7 @@ async fn two_polls_of_one_feed_at_once_lose_nothing() {
         world.poll().await;
     }
     world.check_ok("bpf").await;
-    // Three stood below the window when the list was added.
+    // Three mails were below the window when the list was added.
     assert_eq!(world.titles("bpf").await.len(), 297);
     assert_eq!(world.tell().await.len(), 293, "292 mails and an article");
 }

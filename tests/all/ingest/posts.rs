@@ -1,4 +1,4 @@
-//! What reading owes to readers: a series is one post, and no text of a feed can act.
+//! Polls and posts: a series is one post, and the text of a feed is never active.
 
 use bpfnews::post::story::{Post, compose};
 use chrono::TimeDelta;
@@ -9,7 +9,7 @@ use crate::world::{World, archive, feed};
 
 const HOLD_MIN: i64 = 10;
 
-/// A world whose list was seeded with one mail that was announced.
+/// A world whose list was seeded with one mail, which was announced.
 async fn list() -> World {
     let mut world = World::new(&[archive("bpf", "/bpf/")]).await;
     show(&world, &[]);
@@ -54,7 +54,7 @@ async fn a_whole_series_is_one_post_at_once() {
 
 #[tokio::test]
 async fn a_series_in_parts_is_one_post_when_it_is_whole() {
-    // Whatever comes first, in however many polls.
+    // In any order, and in any number of polls.
     let mails = [cover(65), part(1, 64), part(2, 63)];
     for order in [[2, 1, 0], [1, 0, 2], [0, 2, 1], [2, 0, 1]] {
         let world = list().await;
@@ -87,14 +87,14 @@ async fn a_series_in_parts_is_one_post_when_it_is_whole() {
 }
 
 #[tokio::test]
-async fn a_series_that_stays_in_parts_is_told_after_the_hold() {
+async fn an_incomplete_series_is_posted_after_the_hold() {
     let mut world = list().await;
     show(&world, &[part(2, 63)]);
     world.poll().await;
     assert!(world.owed().await.is_empty());
     world.advance(TimeDelta::minutes(HOLD_MIN));
     assert_eq!(world.tell().await, [["[PATCH bpf-next 2/2] part 2"]]);
-    // The rest comes when the post stands: no second one.
+    // The rest arrives after the post was sent: there is no second post.
     show(&world, &[part(2, 63), cover(120), part(1, 121)]);
     world.poll_when_due("bpf").await;
     assert_eq!(world.titles("bpf").await.len(), 4);
@@ -116,7 +116,7 @@ async fn a_series_without_cover_is_one_post() {
 }
 
 #[tokio::test]
-async fn answers_and_the_next_revision_are_told_by_the_same_post() {
+async fn answers_and_the_next_revision_edit_the_same_post() {
     let mut world = list().await;
     let mut mails = vec![cover(62), part(1, 63), part(2, 64)];
     mails.push(mail("r1", 65, "Re: [PATCH bpf-next 1/2] part 1", "p1"));
@@ -128,7 +128,7 @@ async fn answers_and_the_next_revision_are_told_by_the_same_post() {
     assert_eq!((owed.len(), owed[0].len()), (1, 6), "{owed:?}");
 }
 
-/// Shows mails, of which those with `robot` in their ids come from a machine.
+/// Shows mails. Those with `robot` in their ids come from a machine.
 fn show_with_robots(world: &World, mails: &[Mail]) {
     let mut all = mails.to_vec();
     all.push(mail("seed", -60, "hello", ""));
@@ -170,7 +170,7 @@ async fn a_machines_mail_changes_a_post_and_opens_none() {
             .expect("the database answers");
     assert_eq!(edits.len(), 1, "{edits:?}");
     assert!(edits[0].0.contains("build broken"), "{edits:?}");
-    // A person's answer makes the thread one of people.
+    // An answer by a person makes the thread one of people.
     mails.push(mail(
         "a1",
         200,
@@ -182,7 +182,7 @@ async fn a_machines_mail_changes_a_post_and_opens_none() {
     assert_eq!(world.owed().await.len(), 1);
 }
 
-/// The post of a story in which every text that a stranger wrote is `text`.
+/// The post of a story in which every text from a stranger is `text`.
 fn post(kind: &str, text: &str) -> Post {
     let at = crate::world::noon();
     let story = json!({
@@ -204,7 +204,7 @@ const HARMFUL: &str = "\u{0}\u{7}\u{8}\u{b}\u{1b}\u{7f}\u{85}\u{9b}\u{9d}\u{ad}\
     \u{2028}\u{2029}\u{202a}\u{202e}\u{2060}\u{2066}\u{2069}\u{feff}\u{fff9}\u{fffb}\u{e0001}\u{e0041}";
 
 #[test]
-fn text_that_acts_is_harmless_in_a_post() {
+fn control_characters_are_harmless_in_a_post() {
     for kind in [
         "series", "commit", "pull", "thread", "article", "release", "video",
     ] {

@@ -1,4 +1,4 @@
-//! The first poll: all is remembered, one sample is announced, and what comes after is news.
+//! The first poll stores everything, announces one sample, and all later entries are news.
 
 use chrono::TimeDelta;
 
@@ -43,7 +43,7 @@ async fn a_first_poll_remembers_all_and_shows_its_newest() {
 }
 
 #[tokio::test]
-async fn a_feed_that_was_empty_tells_its_first_item() {
+async fn an_empty_feeds_first_item_is_posted() {
     let mut world = World::new(&[feed("blog", "/blog.rss")]).await;
     world.put("/blog.rss", rss(&[]));
     world.poll().await;
@@ -57,7 +57,7 @@ async fn a_feed_that_was_empty_tells_its_first_item() {
 }
 
 #[tokio::test]
-async fn a_list_that_was_empty_tells_its_first_mails() {
+async fn an_empty_lists_first_mails_are_posted() {
     for list in [archive("bpf", "/bpf/"), search("bpf", "/bpf/")] {
         let mut world = World::new(&[list]).await;
         world.put_folder("/bpf/", |_| {
@@ -90,7 +90,7 @@ async fn a_list_that_was_empty_tells_its_first_mails() {
 
 #[tokio::test]
 async fn a_seed_that_was_cut_short_is_still_a_seed() {
-    // Two paths of a tree are two documents; the second fails at first.
+    // Two paths of a tree are two documents. The second one fails at first.
     let mut world = World::new(&[tree("linux", "/linux/", &["net/bpf", "kernel/bpf"])]).await;
     let line: Vec<_> = (95..=100).rev().map(commit).collect();
     world.put("/linux/atom/net/bpf?h=master", commits_atom(&line[..3]));
@@ -121,7 +121,7 @@ async fn a_tree_of_two_paths_shows_one_sample() {
 }
 
 #[tokio::test]
-async fn a_path_that_is_added_later_is_remembered_and_not_told() {
+async fn a_path_that_is_added_later_is_stored_and_not_posted() {
     let mut world = World::new(&[tree("linux", "/linux/", &["net/bpf"])]).await;
     let line: Vec<_> = (95..=100).rev().map(commit).collect();
     world.put("/linux/atom/net/bpf?h=master", commits_atom(&line[..3]));
@@ -143,13 +143,13 @@ async fn a_path_that_is_added_later_is_remembered_and_not_told() {
 }
 
 #[tokio::test]
-async fn an_old_entry_that_slides_back_in_is_not_told() {
+async fn an_old_entry_that_slides_back_in_is_not_posted() {
     let mut world = World::new(&[feed("blog", "/blog.rss")]).await;
     let all = articles("F E D C B A");
     world.put("/blog.rss", rss(&all[..4]));
     world.poll().await;
     world.tell().await;
-    // E was taken back, so B slides in at the end; and one that is dated between two known ones is new.
+    // E was removed, so B slides in at the end; another new entry has a date between two known ones.
     let mut now: Vec<Article> = [0, 2, 3, 4].map(|place: usize| all[place].clone()).to_vec();
     now.insert(
         1,
@@ -166,7 +166,7 @@ async fn an_old_entry_that_slides_back_in_is_not_told() {
         world.titles("blog").await,
         ["B", "C", "D", "E", "F", "Late"]
     );
-    // E comes back: it is known.
+    // E comes back: bpfnews knows it.
     world.put("/blog.rss", rss(&all[..4]));
     world.poll_when_due("blog").await;
     assert!(world.tell().await.is_empty());
@@ -174,7 +174,7 @@ async fn an_old_entry_that_slides_back_in_is_not_told() {
 }
 
 #[tokio::test]
-async fn a_feed_that_is_configured_anew_goes_on_where_it_stood() {
+async fn a_feed_that_is_configured_again_continues_from_its_cursor() {
     let mut world = World::new(&[feed("blog", "/blog.rss"), archive("bpf", "/bpf/")]).await;
     world.put("/blog.rss", rss(&articles("B A")));
     let mails = [mail("1", -5, "hello", "")];
@@ -194,5 +194,5 @@ async fn a_feed_that_is_configured_anew_goes_on_where_it_stood() {
     world.put("/blog.rss", rss(&articles("D C B A")));
     world.poll().await;
     world.check_ok("blog").await;
-    assert_eq!(world.tell().await.len(), 2, "what came meanwhile is news");
+    assert_eq!(world.tell().await.len(), 2, "news from that time is posted");
 }

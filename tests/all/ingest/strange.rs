@@ -1,4 +1,4 @@
-//! Documents that can be read, but not taken at their word.
+//! Documents that can be parsed, but whose content is wrong.
 
 use chrono::{TimeDelta, TimeZone as _, Utc};
 
@@ -34,7 +34,7 @@ async fn a_wrong_charset_is_guessed() {
 }
 
 #[tokio::test]
-async fn an_entry_that_stands_twice_is_one_item() {
+async fn an_entry_that_appears_twice_is_one_item() {
     let mut world = World::new(&[feed("blog", "/blog.rss"), archive("bpf", "/bpf/")]).await;
     let mut twice = articles("Two One Two");
     twice[2].title = "Two, older".to_owned();
@@ -87,7 +87,7 @@ async fn entries_without_dates_are_dated_by_when_they_came() {
             .iter()
             .all(|item| item.at == came_at)
     );
-    // C was taken back, and an older one slides in at the end.
+    // C was removed, and an older entry slides in at the end.
     world.put("/blog.rss", rss(&undated("E D B A Zero")));
     world.poll_when_due("blog").await;
     assert!(world.tell().await.is_empty());
@@ -111,7 +111,7 @@ async fn a_date_alone_is_a_date() {
 }
 
 #[tokio::test]
-async fn a_date_in_the_future_neither_sticks_nor_hides_what_comes_after() {
+async fn a_future_date_neither_stays_nor_hides_later_entries() {
     let mut world = World::new(&[feed("blog", "/blog.rss")]).await;
     let future = Utc.with_ymd_and_hms(2099, 1, 1, 0, 0, 0).single();
     let mut all = articles("B A");
@@ -127,7 +127,7 @@ async fn a_date_in_the_future_neither_sticks_nor_hides_what_comes_after() {
             .iter()
             .all(|item| item.at <= world.now().timestamp())
     );
-    // The feed overflows: the future date does not hide that something was missed.
+    // The feed overflows. The future date does not hide that entries were missed.
     world.advance(TimeDelta::days(3));
     let later: Vec<Article> = articles("E D")
         .into_iter()
@@ -143,7 +143,7 @@ async fn a_date_in_the_future_neither_sticks_nor_hides_what_comes_after() {
 }
 
 #[tokio::test]
-async fn a_mail_from_the_future_does_not_carry_the_archive_away() {
+async fn a_mail_from_the_future_does_not_move_the_cursor() {
     let mut world = World::new(&[archive("bpf", "/bpf/")]).await;
     let future = Mail {
         at: noon() + TimeDelta::days(900),

@@ -1,4 +1,5 @@
-//! Pages that are read at the same time are kept in one transaction: that must change nothing but the number of commits.
+//! Pages that are read at the same time are committed in one transaction. That must change nothing but the number of
+//! commits.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::documents::{Mail, articles, mail, mails_atom, rss};
 use crate::world::{World, archive, feed};
 
-/// Polls feeds while nobody may write, so that what they bring waits together, in this order.
+/// Polls feeds while nobody may write, so that their pages wait together, in this order.
 async fn poll_together(world: &World, rows: Vec<FeedRow>) -> Vec<anyhow::Result<Report>> {
     let held = world.ingest.store.write().await;
     let held = held.expect("the database may be written");
@@ -29,7 +30,7 @@ async fn poll_together(world: &World, rows: Vec<FeedRow>) -> Vec<anyhow::Result<
     polls.collect().await
 }
 
-/// Returns once that is so.
+/// Returns as soon as they all wait.
 async fn until(is_so: impl Fn() -> bool) {
     let wait = async {
         while !is_so() {
@@ -40,7 +41,7 @@ async fn until(is_so: impl Fn() -> bool) {
     waited.expect("it becomes so");
 }
 
-/// Lets an archive at `/LIST/` show these mails.
+/// Publishes an archive at `/LIST/` with these mails.
 fn serve<'a>(world: &World, list: &str, mails: impl IntoIterator<Item = &'a Mail>) {
     let page = mails_atom(&format!("http://list.example/{list}/"), mails);
     world.put(&format!("/{list}/new.atom"), page);
@@ -95,7 +96,7 @@ async fn a_page_that_cannot_be_kept_stops_no_other() {
     assert_eq!(told, [["A2"], ["B2"], ["D2"]]);
 }
 
-/// Does something to the database that bpfnews never would.
+/// Makes a change to the database that bpfnews itself never makes.
 async fn alter(world: &World, statement: &'static str) {
     let mut tx = world.ingest.store.write().await.expect("nobody writes");
     let altered = sqlx::query(statement).execute(&mut *tx).await;
@@ -104,7 +105,7 @@ async fn alter(world: &World, statement: &'static str) {
 }
 
 #[tokio::test]
-async fn a_poll_ends_with_what_its_last_page_brought_or_not_at_all() {
+async fn a_poll_ends_with_its_last_page_or_not_at_all() {
     let mut world = World::new(&[feed("a", "/a.rss")]).await;
     world.put("/a.rss", rss(&articles("A")));
     world.poll().await;
@@ -143,7 +144,7 @@ async fn new_feeds_with_parts_of_one_story_do_not_show_it_twice() {
             mail("4", -20, "beside", ""),
         ],
     );
-    // The first is kept by itself, the others after it together.
+    // The first page is committed alone, and the others together after it.
     let new = world.rows(&["x", "y", "z"]).await;
     for report in poll_together(&world, new).await {
         let report = report.expect("no error");
@@ -199,7 +200,7 @@ async fn parts_that_come_together_over_several_lists_are_one_post() {
 }
 
 #[tokio::test]
-async fn an_answer_to_what_only_a_new_feed_shows_opens_nothing() {
+async fn an_answer_to_history_of_a_new_feed_opens_no_post() {
     let lists = [
         archive("x", "/x/"),
         archive("y", "/y/"),
@@ -222,7 +223,7 @@ async fn an_answer_to_what_only_a_new_feed_shows_opens_nothing() {
         "y",
         &[mail("2", 100, "Re: a thread", "1"), old.clone()],
     );
-    // New to us, and its thread began before the channel was there.
+    // The mail is new to bpfnews, and its thread began before the channel existed.
     serve(
         &world,
         "z",
@@ -241,7 +242,7 @@ async fn an_answer_to_what_only_a_new_feed_shows_opens_nothing() {
     world.poll().await;
 }
 
-/// Polls many new feeds while nobody may write, until so many of them were asked for; gives how many were in the end.
+/// Polls many new feeds while nobody may write, until this many were requested. Returns the number at the end.
 async fn asked_meanwhile(text: &str, expected: usize) -> usize {
     let names: Vec<&'static str> = (0..24).map(|n| &*format!("f{n}").leak()).collect();
     let paths = names.iter().map(|name| &*format!("/{name}.rss").leak());
@@ -262,7 +263,7 @@ async fn asked_meanwhile(text: &str, expected: usize) -> usize {
     let before = world.requests();
     let watch = async {
         until(|| world.ingest.waiting() == expected).await;
-        // Time for one more that should not be asked for.
+        // Time for one more request, which should not be sent.
         tokio::time::sleep(Duration::from_millis(500)).await;
         let asked = world.requests() - before;
         drop(held);

@@ -1,4 +1,4 @@
-//! A feed that moved on by more than it shows is walked back; where there is no way back, a gap is recorded.
+//! If a feed moved on by more entries than it shows, bpfnews walks back. If no way back exists, it records a gap.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -34,9 +34,9 @@ async fn an_overflowing_feed_records_a_gap() {
         assert_eq!(
             world.tell().await.len(),
             3,
-            "what is shown is told all the same"
+            "shown entries are posted all the same"
         );
-        // A window that overlaps is none.
+        // A window that overlaps leaves no gap.
         world.put("/blog.rss", rss(&shown("H G F", &world)));
         world.poll_when_due("blog").await;
         assert_eq!(world.gaps("blog").await.len(), 1);
@@ -63,12 +63,12 @@ async fn an_archive_is_climbed_until_it_overlaps() {
     }
     world.check_ok("bpf").await;
     let told = world.tell().await;
-    assert_eq!(told.len(), 60, "each told once");
+    assert_eq!(told.len(), 60, "each is posted once");
     assert!(world.gaps("bpf").await.is_empty());
 }
 
 #[tokio::test]
-async fn a_climb_over_what_is_known_goes_on_where_the_poll_before_it_stopped() {
+async fn a_climb_over_known_mails_continues_from_the_last_poll() {
     let mut world = World::new(&[archive("bpf", "/bpf/")]).await;
     serve_mails(&world, 8);
     world.poll().await;
@@ -84,7 +84,7 @@ async fn a_climb_over_what_is_known_goes_on_where_the_poll_before_it_stopped() {
     }
     world.check_ok("bpf").await;
     assert_eq!(world.titles("bpf").await.len(), 597);
-    // As after an import of the same mails: the feed stands where it stood, and knows what comes.
+    // As after an import of the same mails: the cursor of the feed did not move, but the mails above it are stored.
     let mut tx = world.ingest.store.write().await.expect("it may be written");
     let progress = Progress::of(&mut tx, &[stopped.id]).await;
     let mut progress = progress.expect("a good database");
@@ -96,7 +96,7 @@ async fn a_climb_over_what_is_known_goes_on_where_the_poll_before_it_stopped() {
     world.advance(TimeDelta::hours(2));
     let (mut cut_short, mut broken_off) = (0, 0);
     loop {
-        // The first poll comes as far as one may; the second meets an error on its way.
+        // The first poll reads as many pages as allowed. The second one meets an error on its way.
         if cut_short == 1 && broken_off == 0 {
             serve_mails_failing(&world, 600, 10);
         } else {
@@ -124,7 +124,7 @@ async fn a_climb_over_what_is_known_goes_on_where_the_poll_before_it_stopped() {
     world.check_ok("bpf").await;
 }
 
-/// How far an archive's climb has come, unix seconds.
+/// The time that an archive's climb has reached, unix seconds.
 fn climbed_to(row: &FeedRow) -> i64 {
     let cursor = row.cursor.as_deref().expect("it was polled");
     let cursor: serde_json::Value = serde_json::from_str(cursor).expect("JSON");
@@ -200,7 +200,7 @@ async fn a_branch_that_was_rebased_is_no_news() {
     world.poll_when_due("linux").await;
     world.check_ok("linux").await;
     let told = world.tell().await;
-    assert!(told.len() <= 6, "those that were here are twins: {told:?}");
+    assert!(told.len() <= 6, "the stored ones are twins: {told:?}");
     assert!(
         !told
             .iter()
@@ -230,7 +230,7 @@ async fn a_walk_by_hash_is_resumed_and_not_stopped_by_another_trees_commits() {
         let trees = [tree("linux", "/linux/", &[]), tree("other", "/other/", &[])];
         let mut world = World::new(&trees).await;
         serve(&world, "/linux/", 100, i64::MAX);
-        // The other tree is at a commit of the middle, so three of the middle are known when the walk gets there.
+        // The other tree is at a commit in the middle, so the walk meets three known commits there.
         serve(&world, "/other/", 112, i64::MAX);
         world.poll().await;
         world.tell().await;
@@ -253,7 +253,7 @@ async fn a_walk_by_hash_is_resumed_and_not_stopped_by_another_trees_commits() {
 }
 
 #[tokio::test]
-async fn a_backfill_does_not_swallow_what_no_poll_has_told() {
+async fn a_backfill_does_not_hide_news_before_a_poll() {
     let mut world = World::new(&[archive("bpf", "/bpf/")]).await;
     let serve = |world: &World, last: i64| {
         let mails: Vec<_> = (-9..=last)

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::cli::{bpfnews, err, folder, out, run};
 
-/// How long the program may take for anything here, on a busy machine.
+/// The longest that the program may take for any step here, on a busy machine.
 const LONG: Duration = Duration::from_secs(30);
 
 fn config(folder: &Path, more: &str) {
@@ -98,7 +98,7 @@ fn issues_are_drafted_backfilled_shown_and_published() {
         "{listed}"
     );
     let shown = well(folder, &["issue", "show", "1"]);
-    assert_eq!(shown, draft, "it is what the draft was");
+    assert_eq!(shown, draft, "the issue equals the draft");
     let quiet = well(folder, &["issue", "show", "2"]);
     assert!(
         quiet.contains("It was a quiet time")
@@ -156,7 +156,7 @@ fn issues_are_drafted_backfilled_shown_and_published() {
     }
     let wrong = run(folder, &["issue", "draft", "--week", "2025-W60"]);
     assert_eq!(wrong.status.code(), Some(2));
-    // Nothing is known of the time since, and it is long: nobody is there to be asked.
+    // Nothing is known about the long time since then, and no person is there to answer a question.
     let refused = run(folder, &["issue", "publish"]);
     assert_eq!(refused.status.code(), Some(1), "{}", out(&refused));
     for why in ["It would cover ", "it would be empty", "--yes publishes it"] {
@@ -169,7 +169,7 @@ fn issues_are_drafted_backfilled_shown_and_published() {
         published.starts_with("BPF updates 04 is out."),
         "{published}"
     );
-    // It is taken back, with its file; older ones are not.
+    // The newest issue is withdrawn, with its file. Older ones are not.
     let file = folder.join("issues/bpf-updates-04.md");
     assert!(file.exists());
     let refused = run(folder, &["issue", "withdraw", "3"]);
@@ -260,7 +260,7 @@ async fn the_demo_shows_its_pages_until_it_is_stopped() {
         let url = line.strip_prefix("The pages are at ")?;
         Some(url.split(' ').next().unwrap_or_default().to_owned())
     });
-    let url = told.expect("it tells where they are");
+    let url = told.expect("it prints the address");
     let (status, page) = get(&url).await;
     assert_eq!(status, 200);
     let issue = page.split("href=\"/issues/").nth(1).expect("an issue");
@@ -268,7 +268,7 @@ async fn the_demo_shows_its_pages_until_it_is_stopped() {
     let (status, page) = get(&issue).await;
     assert_eq!(status, 200);
     assert!(page.contains("thunderx-xdp"), "{page}");
-    // Its stories have no other address, so titles lead to their pages.
+    // Its stories have no address elsewhere, so titles link to their pages.
     let story = page.split("href=\"/story/").nth(1).expect("a story");
     let story = format!("{url}story/{}", story.split('"').next().expect("its end"));
     assert_eq!(get(&story).await.0, 200);
@@ -287,7 +287,7 @@ async fn run_serves_the_pages_that_are_configured() {
     );
     import(folder);
     well(folder, &["issue", "backfill", "--since", "2025-01-01"]);
-    // Somebody else has the port.
+    // Another program has the port.
     let refused = run(folder, &["run"]);
     assert_eq!(refused.status.code(), Some(1));
     assert!(

@@ -1,4 +1,4 @@
-//! The issue of the demo's week, held against the one that a person wrote, where that is at hand.
+//! The issue of the demo's week, compared with the one that a person wrote, if that is installed.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::{HOME, Set};
 use crate::world::corpus;
 
-/// The demo's week, polled as the demo polls it.
+/// The demo's week, polled as in the demo.
 pub(super) async fn play(folder: &Path) -> Store {
     let steps = demo::steps();
     let clock = Arc::new(FixedClock::new(steps[0].at));
@@ -79,12 +79,12 @@ struct Pick {
     parent: Option<String>,
 }
 
-/// Words as a reader sees them: without what Markdown needs round them.
+/// The words as a reader sees them, without Markdown's characters.
 fn seen(markdown: &str) -> String {
     markdown.replace(['`', '\\'], "").replace("**", "__")
 }
 
-/// Whether our issue has it, in the form that the person gave it.
+/// Whether our issue has the line, in the form that the person wrote.
 fn has(ours: &str, pick: &Pick, picks: &[Pick]) -> bool {
     let title = seen(&pick.title);
     let mut lines = ours.lines();
@@ -110,7 +110,7 @@ fn has(ours: &str, pick: &Pick, picks: &[Pick]) -> bool {
             let rest = line.split_once(&format!("[{}]({}) (", pick.title, pick.url));
             rest.is_some_and(|(_, rest)| rest.contains(", 2017-0"))
         }),
-        // A pull request, by its day: `2nd May 2017` is ours as `2 May 2017`.
+        // A pull request, by its day: for us, `2nd May 2017` is `2 May 2017`.
         ("intro", "mail") if pick.title.ends_with(" 2017") => {
             let day = pick.title.replace("nd ", " ").replace("th ", " ");
             let mut pulls = lines.filter(|line| line.contains("[GIT] Networking"));
@@ -124,7 +124,7 @@ fn has(ours: &str, pick: &Pick, picks: &[Pick]) -> bool {
 }
 
 #[tokio::test]
-async fn the_issue_has_what_a_person_picked() {
+async fn the_issue_has_the_lines_that_a_person_picked() {
     let picks = corpus().map(|corpus| corpus.join("newsletters/picks.jsonl"));
     let Some(picks) = picks.filter(|file| file.exists()) else {
         say("left out: no newsletters (BPFNEWS_CORPUS, or ../shared/corpus)");
@@ -139,7 +139,7 @@ async fn the_issue_has_what_a_person_picked() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = play(folder.path()).await;
     let ours = seen(&written(&store).await);
-    // What the data hold: each text names what it stands for.
+    // All texts and links of the demo's items.
     let all = ItemFilter {
         most: i64::MAX,
         ..ItemFilter::default()
@@ -149,7 +149,7 @@ async fn the_issue_has_what_a_person_picked() {
         let text = text_of(store.read(), item.id).await.expect("a text");
         held.push_str(&format!("{text} {}\n", item.url.unwrap_or_default()));
     }
-    // The whole of the link, not the beginning of a longer one.
+    // The whole link, not the beginning of a longer one.
     let is_held = |pick: &&Pick| {
         held.match_indices(&pick.url).any(|(at, url)| {
             let after = held[at + url.len()..].chars().next();
@@ -173,24 +173,24 @@ async fn the_issue_has_what_a_person_picked() {
     }
     assert!(missing.is_empty(), "{missing:#?}\n{ours}");
     assert!(held.len() > 50, "{}", held.len());
-    // The comparison can fail.
+    // Proves that the comparison can fail.
     let without = ours.replace("thunderx-xdp", "").replace("2/9", "9/2");
     assert!(held.iter().any(|pick| !has(&without, pick, &picks)));
 }
 
-#[expect(clippy::print_stderr, reason = "what was counted is to be seen")]
+#[expect(clippy::print_stderr, reason = "the counts are for people to see")]
 fn say(what: &str) {
     eprintln!("{what}");
 }
 
-/// The words of a text, without what joins them.
+/// The words of a text, in lower case and without punctuation.
 fn words(text: &str) -> Vec<String> {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     let words = text.split(|c| !is_part(c)).filter(|word| !word.is_empty());
     words.map(str::to_lowercase).collect()
 }
 
-/// The most words in a row that a text of the demo may share with the newsletters.
+/// The longest run of words that a text of the demo may share with the newsletters.
 const WORDS_SHARED_MAX: usize = 7;
 
 #[tokio::test]

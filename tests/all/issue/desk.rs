@@ -1,5 +1,5 @@
-//! The editors' desk, over sockets and through its own forms: an issue from end to end, two editors at once, and what keeps
-//! others out.
+//! The editors' desk, over sockets and through its own forms: an issue from start to end, two editors at once, and
+//! protection against all other people.
 
 use std::sync::Arc;
 
@@ -44,7 +44,7 @@ fn client() -> Client {
     client.build().expect("a client")
 }
 
-/// The path of the link that the bot gives an editor.
+/// The path of the link that the bot sends to an editor.
 async fn link(house: &House, by: &Requester) -> String {
     let told = house.ask(by, "edit desk").await;
     let words: String = told
@@ -63,7 +63,7 @@ struct Browser {
     cookie: String,
 }
 
-/// A page as the browser got it.
+/// A page as the browser received it.
 struct Shown {
     status: StatusCode,
     text: String,
@@ -115,8 +115,8 @@ impl Browser {
         self.see(answer.expect("an answer")).await
     }
 
-    /// Fills in the form whose button has this value (or any, if it has none) and whose fields have these values, and presses
-    /// that button.
+    /// Finds the form whose button has this value (any button, if empty) and whose fields have these values, fills it in,
+    /// and presses the button.
     async fn press(
         &self,
         shown: &Shown,
@@ -143,7 +143,7 @@ fn all<'a>(of: ElementRef<'a>, selector: &str) -> Vec<ElementRef<'a>> {
         .collect()
 }
 
-/// The path and the fields of a form, as a browser would send them.
+/// The path and the fields of a form, as a browser sends them.
 fn filled(
     text: &str,
     button: &str,
@@ -160,7 +160,7 @@ fn filled(
             let value = match field.value().name() {
                 "textarea" => {
                     let text: String = field.text().collect();
-                    // As a browser does.
+                    // Browsers send line ends as CRLF.
                     text.replace('\n', "\r\n")
                 }
                 "select" => all(field, "option[selected]")
@@ -267,7 +267,7 @@ async fn an_issue_is_finished_by_the_desk_alone() {
         "{}",
         shown.text
     );
-    // The introduction, looked at before it is saved.
+    // The introduction, shown before it is saved.
     let intro = "A quiet week.\nReally.\n\n- one\n  - two\n\n> said\n> so";
     let page = desk.get("desk/entry/intro").await;
     let seen = desk.press(&page, "preview", &[], &[("text", intro)]).await;
@@ -330,7 +330,7 @@ async fn an_issue_is_finished_by_the_desk_alone() {
         "{}",
         noted.text
     );
-    // One is left out, and comes back by its id.
+    // One entry is left out, and comes back by its id.
     let dropped = desk
         .press(&noted, "drop", &[("id", &id_of(&noted, &before[2]))], &[])
         .await;
@@ -340,7 +340,7 @@ async fn an_issue_is_finished_by_the_desk_alone() {
         .press(&dropped, "pin", &[], &[("id", &third), ("section", "note")])
         .await;
     assert_eq!(titles(&pinned, "note"), [third]);
-    // The reader's suggestion, with words of our own.
+    // The reader's suggestion, with the editor's words.
     let accepted = desk
         .press(&pinned, "accept", &[("id", "s1")], &[("title", "On maps")])
         .await;
@@ -434,7 +434,7 @@ async fn an_issue_is_finished_by_the_desk_alone() {
         told.iter().any(|told| told.starts_with("BPF updates 01")),
         "{told:?}"
     );
-    // A correction, and who did it all.
+    // A correction, and the log with the person of each edit.
     let ask = desk.get("desk/publish").await;
     let done = desk
         .press(&ask, "", &[("number", "1")], &[("text", "Not *so*.")])
@@ -490,7 +490,7 @@ async fn two_editors_at_once_see_both_texts_and_lose_no_word() {
             .replace("Others' ", "Others&#39; ");
         assert!(text.contains(words), "{words}: {text}");
     }
-    // While the other merges, the first writes again: the other sees that too.
+    // While the other editor merges, the first one writes again. The other one sees that too.
     let again = one.get("desk/entry/intro").await;
     one.press(&again, "write", &[], &[("text", "Ones & more words.")])
         .await;
@@ -509,7 +509,7 @@ async fn two_editors_at_once_see_both_texts_and_lose_no_word() {
         "{}",
         refused.text
     );
-    // Both texts, one below the other, at the press of a button.
+    // The page shows both texts, and one button fills in both, one below the other.
     let page = Html::parse_document(&refused.text);
     assert_eq!(
         all(page.root_element(), "form textarea[name=text]").len(),
@@ -529,13 +529,13 @@ async fn two_editors_at_once_see_both_texts_and_lose_no_word() {
         "{}",
         saved.text
     );
-    // In chat, the bot refuses as well, and shows the text.
+    // In chat, the bot refuses the text as well, and shows the present one.
     let told = house.ask(&ed(), "edit intro Mine.").await;
     assert!(
         told.contains("was not saved") && told.contains("Merged.") && told.contains("version="),
         "{told}"
     );
-    // Undo, step by step, by whoever wants.
+    // Undo, step by step, by any editor.
     for (holds, gone) in [
         ("Ones &amp; more words.", "Merged."),
         ("Ones &amp; words.", "more words"),
@@ -553,12 +553,12 @@ async fn two_editors_at_once_see_both_texts_and_lose_no_word() {
             "{holds}: {intro}"
         );
     }
-    // Nothing is gone: all versions are in the log.
+    // Nothing is lost: all versions are in the log.
     let log = house.ask(&ed(), "edit log").await;
     for words in ["Ones & words.", "Ones & more words.", "Merged.", "undone"] {
         assert!(log.contains(words), "{words}: {log}");
     }
-    // An undo of an edit that is not the last one is refused.
+    // The bot refuses to undo an edit that is not the last one.
     let shown = one.get("desk").await;
     let (path, mut fields, _) = filled(&shown.text, "undo", &[], &[]);
     fields
@@ -609,7 +609,7 @@ async fn the_desk_opens_to_editors_only_and_once() {
             .expect("an answer");
         assert_eq!(answer.status(), 401, "{path}");
     }
-    // Readers get no link, and nobody in a room where others read.
+    // Readers get no link, and the bot sends none to a room where others read.
     let refused = house.ask(&reader(), "edit desk").await;
     assert!(refused.contains("Only editors"), "{refused}");
     for room in [ROOM, OPS] {
@@ -625,7 +625,7 @@ async fn the_desk_opens_to_editors_only_and_once() {
     };
     let told = house.ask(&alone, "edit desk").await;
     assert!(told.contains("enter/"), "{told}");
-    // Programs that look at the link do not use it. It opens the desk once.
+    // A program that looks at the link does not use it up. It opens the desk once.
     let path = link(&house, &ed()).await;
     for _ in 0..3 {
         let looked = pages.get(&path).await;
@@ -653,7 +653,7 @@ async fn the_desk_opens_to_editors_only_and_once() {
     let again = client.post(at(&path)).send().await.expect("an answer");
     assert_eq!(again.status(), 410);
     assert_eq!(pages.get(&path).await.status(), 410);
-    // The secret of a link is no session, and the database has neither.
+    // The secret of a link does not open a session, and the database has neither of them.
     let cookie_of_link = format!("desk={}", path.rsplit('/').next().expect("a secret"));
     let answer = client
         .get(at("desk"))
@@ -668,12 +668,12 @@ async fn the_desk_opens_to_editors_only_and_once() {
             .await,
         0
     );
-    // A link that waited too long.
+    // A link that is too old.
     let late = link(&house, &ed()).await;
     house.advance(TimeDelta::minutes(16));
     let answer = client.post(at(&late)).send().await.expect("an answer");
     assert_eq!(answer.status(), 410);
-    // A session that lasted too long.
+    // A session that is too old.
     let cookie = cookie.split(';').next().expect("a pair");
     let ask = async || {
         client
@@ -700,7 +700,7 @@ async fn forms_of_others_change_nothing_and_a_lost_right_ends_the_session() {
     let before = house.rows("edits").await;
     let shown = other.get("desk/entry/intro").await;
     let (_, mut fields, _) = filled(&shown.text, "write", &[], &[("text", "Evil.")]);
-    // The token of another session, none, and part of one.
+    // The token of another session, no token, and a part of one.
     let token = fields
         .iter()
         .position(|field| field.0 == "token")
@@ -740,13 +740,13 @@ async fn forms_of_others_change_nothing_and_a_lost_right_ends_the_session() {
         let refused = one.post(&path, &kind, body).await;
         assert_eq!(refused.status, 422, "{}", refused.text);
     }
-    // A picture without words for those who do not see it.
+    // A picture without an alternative text.
     let (path, fields, _) = filled(&form.text, "", &[], &[("title", "x")]);
     let (kind, body) = multipart(&fields, Some(&png()));
     assert_eq!(one.post(&path, &kind, body).await.status, 422);
     assert_eq!(house.rows("edits").await, before);
     assert_eq!(house.rows("pictures").await, 0);
-    // One editor leaves; the configuration names the other no more.
+    // One editor logs out. The configuration no longer names the other one.
     let shown = other.get("desk").await;
     let left = other.press(&shown, "leave", &[], &[]).await;
     assert_eq!(left.status, 401);
@@ -759,7 +759,7 @@ async fn forms_of_others_change_nothing_and_a_lost_right_ends_the_session() {
 }
 
 #[tokio::test]
-async fn hostile_text_is_text_on_the_desk_and_on_what_comes_of_it() {
+async fn hostile_text_is_text_on_the_desk_and_in_the_issue() {
     let (house, pages) = house().await;
     let desk = Browser::enter(&house, &pages, &ed()).await;
     let evil = format!(
@@ -814,7 +814,7 @@ async fn hostile_text_is_text_on_the_desk_and_on_what_comes_of_it() {
             "onerror=alert(2)>",
             "href=\"https://evil",
         ] {
-            // In Matrix a link shows its address; nothing else does.
+            // In Matrix, a link shows its address, and nothing else is active.
             assert!(!text.contains(bad), "{path} has {bad}: {text}");
         }
     }
@@ -830,7 +830,7 @@ async fn hostile_text_is_text_on_the_desk_and_on_what_comes_of_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_two_at_the_same_moment_one_is_asked_and_all_words_stay() {
+async fn of_two_simultaneous_edits_one_asks_and_no_word_is_lost() {
     let (house, pages) = house().await;
     let (one, other) = (
         Browser::enter(&house, &pages, &ed()).await,

@@ -12,7 +12,7 @@ use crate::cli::{bpfnews, err, folder, out, run};
 use crate::command::house::{House, NEWS, ROOM, SERVER, discord, matrix, reader};
 use crate::documents::mail;
 
-/// A database with mails of now, so that they are in the coming issue.
+/// A database with mails of this week, so that they are in the coming issue.
 fn set_up(folder: &Path) {
     let text = "[issue]\nfolder = \"issues\"\n\n[network]\nallow_private_hosts = [\"127.0.0.1\"]\nhost_gap_ms = 0\n\n[[feed]]\n\
                 name = \"list\"\nkind = \"archive\"\nurl = \"http://127.0.0.1:1/list/\"\nbpf_only = true\npoll_gap_s = 86400\n";
@@ -145,7 +145,7 @@ fn an_issue_is_finished_by_the_command_line_alone() {
     assert!(
         refused(folder, &["add", "x", "--link", "http://localhost/"]).contains("readers can open")
     );
-    // Another editor comes.
+    // A second editor starts.
     let told = refused(folder, &["--as", "flo", "intro", "Mine."]);
     assert!(
         told.contains("operator on command line changed it")
@@ -207,7 +207,7 @@ fn an_issue_is_finished_by_the_command_line_alone() {
         std::fs::read_to_string(folder.join("issues/bpf-updates-01.md")).expect("a file"),
         shown
     );
-    // Its edits are of that issue now.
+    // Its edits belong to that issue now.
     assert_eq!(json(folder, &["log"]).as_array().map(Vec::len), Some(0));
     assert!(
         json(folder, &["log", "--issue", "1"])
@@ -229,9 +229,9 @@ fn an_issue_is_finished_by_the_command_line_alone() {
     }
 }
 
-/// Whatever moment a kill hits, an edit that was confirmed is there, and one that was not is there whole or not at all.
+/// At any moment of a kill, a confirmed edit is stored. An edit without confirmation is stored whole or not at all.
 #[test]
-#[expect(clippy::print_stdout, reason = "what was counted is to be seen")]
+#[expect(clippy::print_stdout, reason = "the counts are for people to see")]
 fn kills_between_any_two_steps_lose_no_word() {
     let folder = folder();
     let folder = folder.path();
@@ -246,7 +246,7 @@ fn kills_between_any_two_steps_lose_no_word() {
             .spawn()
             .expect("the program starts");
         std::thread::sleep(Duration::from_millis(number * 5 % 190));
-        // It may have ended.
+        // The program may have ended.
         let _ = child.kill();
         if child.wait().expect("a child").success() {
             confirmed.push(text);
@@ -310,7 +310,7 @@ async fn titles_orders_and_free_entries_are_edited_in_chat_and_undone() {
         "{told}"
     );
     assert!(place(second).await < place(first).await);
-    // The same moment, another editor: down by one, seen from there.
+    // In the same second, another editor moves it down by one, from its new place.
     house
         .ask(&flo, &format!("edit order \"bpf: {second}\" down"))
         .await;
@@ -326,7 +326,7 @@ async fn titles_orders_and_free_entries_are_edited_in_chat_and_undone() {
         told.contains("A place is a number from 1, or up, or down."),
         "{told}"
     );
-    // A title, by two.
+    // A title, by two editors.
     house
         .ask(&ed, "edit title \"bpf: Fix a leak\" No more leaks")
         .await;
@@ -347,7 +347,7 @@ async fn titles_orders_and_free_entries_are_edited_in_chat_and_undone() {
     assert!(place("Leaks, no more").await.is_some());
     house.ask(&ed, "edit undo bpf: Fix a leak").await;
     assert!(place("No more leaks").await.is_some());
-    // A suggestion's words, before and after it is accepted.
+    // The text of a suggestion, before and after it is accepted.
     house.ask(&ed, "edit title s1 On maps").await;
     house.ask(&ed, "edit accept 1").await;
     house.ask(&ed, "edit note s1 Better.\\nMuch.").await;
@@ -384,7 +384,7 @@ async fn titles_orders_and_free_entries_are_edited_in_chat_and_undone() {
     }
     let told = house.ask(&flo, &format!("edit undo {id}")).await;
     assert!(told.contains("There is no free entry"), "{told}");
-    // The log has them all, the newest first.
+    // The log has all of them, newest first.
     let log = house.ask(&ed, "edit log").await;
     for words in [
         "undone: @ed:x.example on matrix: add to videos: A bee Bzz.",

@@ -9,7 +9,7 @@ use super::weeks::{shelf, week};
 use super::{Set, issue_of};
 use crate::fold::scenario::Scenario;
 
-/// A series of three parts behind a cover letter: its mails are `NAME-0` to `NAME-3`.
+/// A series of three patches and a cover letter: its mails are `NAME-0` to `NAME-3`.
 fn series(scenario: Scenario, name: &str, hours: i64, parts: [&str; 3]) -> Scenario {
     let cover = format!("{name}-0");
     let mut scenario = scenario.mail(
@@ -39,7 +39,7 @@ fn series(scenario: Scenario, name: &str, hours: i64, parts: [&str; 3]) -> Scena
     scenario
 }
 
-/// A notice by patchwork-bot of parts that were applied, each with its commit.
+/// A notice by patchwork-bot about applied patches, each with its commit.
 fn notice(scenario: Scenario, name: &str, hours: i64, commits: &[(u32, &str, &str)]) -> Scenario {
     let listed: Vec<String> = commits
         .iter()
@@ -77,7 +77,7 @@ const PARTS: [&str; 3] = [
 ];
 
 #[tokio::test]
-async fn a_series_of_many_commits_is_told_as_one_and_no_hash_stands_with_its_title() {
+async fn a_series_of_many_commits_is_one_line_without_a_single_hash() {
     let scenario = series(Scenario::default(), "Caps", 1, PARTS);
     let scenario = notice(
         scenario,
@@ -101,7 +101,7 @@ async fn a_series_of_many_commits_is_told_as_one_and_no_hash_stands_with_its_tit
 }
 
 #[tokio::test]
-async fn one_part_that_was_applied_does_not_stand_for_its_series() {
+async fn one_applied_part_does_not_represent_its_series() {
     let scenario = series(Scenario::default(), "Caps", 1, PARTS);
     let scenario = notice(scenario, "Caps", 30, &[(3, PARTS[2], "333333333333")]);
     let (_folder, ingest) = shelf(&items(scenario)).await;
@@ -113,7 +113,7 @@ async fn one_part_that_was_applied_does_not_stand_for_its_series() {
 }
 
 #[tokio::test]
-async fn the_merge_of_a_series_stands_for_it_with_its_own_subject_and_link() {
+async fn the_merge_of_a_series_represents_it_with_its_own_subject_and_link() {
     let scenario = series(Scenario::default(), "Caps", 1, PARTS);
     let scenario = notice(
         scenario,
@@ -143,7 +143,7 @@ async fn the_merge_of_a_series_stands_for_it_with_its_own_subject_and_link() {
     let mut issue = issue;
     let body = markdown::body(&issue, &[], Some("https://news.example/"));
     assert!(body.contains("/commit/?id=4c4c4c4c4c4c"), "{body}");
-    // A hash that nobody has a link for leads nowhere, and not to a mail.
+    // A hash without a known link has no link, and never one to a mail.
     for entry in issue
         .sections
         .iter_mut()
@@ -162,7 +162,7 @@ async fn the_merge_of_a_series_stands_for_it_with_its_own_subject_and_link() {
     );
 }
 
-/// How many stories an issue reports that moved so, in whatever section, and leaves out.
+/// The number of stories with this movement in all sections of an issue, and of those left out.
 fn told(issue: &Issue, kind: SectionKind) -> u32 {
     let moved = entries(issue).filter(|entry| entry.moved == Some(kind));
     let left_out = issue.sections.iter().filter(|section| section.kind == kind);
@@ -171,7 +171,7 @@ fn told(issue: &Issue, kind: SectionKind) -> u32 {
 }
 
 #[tokio::test]
-async fn the_opening_counts_what_stands_below_and_spelling_stands_among_the_patches_alone() {
+async fn the_opening_counts_the_lines_below_and_spelling_is_only_among_patches() {
     let mut scenario = Scenario::default();
     for number in 0..14_i64 {
         let id = format!("p{number}");
@@ -230,7 +230,7 @@ async fn the_opening_counts_what_stands_below_and_spelling_stands_among_the_patc
             .all(|entry| !entry.title.contains("typo"))
     );
     let body = markdown::body(&issue, &[], None);
-    let rest = "1 more is told in other sections. 5 more are among the patches below.";
+    let rest = "1 more is listed in other sections. 5 more are among the patches below.";
     assert!(
         body.contains(rest) && body.contains("[PATCH bpf-next] bpf: Fix a typo"),
         "{body}"
@@ -293,7 +293,7 @@ async fn a_story_is_found_by_the_id_that_an_issue_of_the_past_gave_it() {
 }
 
 #[tokio::test]
-async fn an_answer_to_what_is_not_here_is_no_thread_worth_reading() {
+async fn an_answer_without_its_first_mail_is_no_thread_worth_reading() {
     let text = "Who has seen a regression in bpf pens?";
     let scenario = Scenario::default()
         .mail("q", "Ann Author", 1, "bpf: a regression in pens", &[], text)
@@ -312,9 +312,9 @@ async fn an_answer_to_what_is_not_here_is_no_thread_worth_reading() {
     assert_eq!(issue.counts, ["1 thread"]);
 }
 
-/// Much talked about, and applied: a highlight, but where it changes tests alone not even a development.
+/// Much discussed and applied, so a highlight. But if it changes only tests, it is not even a development.
 #[tokio::test]
-async fn what_changes_tests_alone_stands_under_applied() {
+async fn a_change_of_tests_only_is_under_applied() {
     for (area, section) in [("bpf", "highlights"), ("selftests/bpf", "applied")] {
         let parts = ["Cap pens", "Count caps", "Test caps"].map(|part| format!("{area}: {part}"));
         let mut scenario = series(

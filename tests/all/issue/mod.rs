@@ -1,4 +1,4 @@
-//! The newsletter: what an issue says of a period, how editors finish it, how it is published, and its pages.
+//! The newsletter: the content of an issue, how editors finish it, how it is published, and its pages.
 
 mod commands;
 mod demo;
@@ -19,10 +19,10 @@ use bpfnews::publish::{self, Rules};
 use bpfnews::store::Store;
 use bpfnews::story::relevance::FoldRules;
 
-/// Where the pages of the tests are, for links.
+/// The address of the tests' pages, for links.
 const HOME: &str = "https://news.example/";
 
-/// What decides over an issue, as it is unless a test says otherwise.
+/// The rules of an issue, unless a test changes them.
 struct Set {
     issue: IssueConfig,
     words: FoldRules,
@@ -45,7 +45,7 @@ impl Set {
     }
 }
 
-/// The issue of a period, as nobody edited it.
+/// The issue of a period without edits.
 async fn issue_of(store: &Store, number: u32, period: Period, last: Option<Last>) -> Issue {
     let set = Set::new();
     let rules = set.rules();

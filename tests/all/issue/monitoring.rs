@@ -118,7 +118,7 @@ async fn real_promtool_accepts_the_metrics_and_the_queries() {
     promtool(&["check", "rules", file.to_str().expect("a path")], "");
 }
 
-/// Runs it with an input; it must have no complaint.
+/// Runs promtool with an input; it must report nothing.
 #[track_caller]
 fn promtool(args: &[&str], input: &str) {
     let mut child = Command::new("promtool")

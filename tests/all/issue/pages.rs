@@ -1,4 +1,4 @@
-//! The pages, over sockets: what they show, what guards them, and what hostile text becomes on them.
+//! The pages, over sockets: their content, their protection, and hostile text on them.
 
 use std::sync::Arc;
 
@@ -12,10 +12,10 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::command::house::{House, NEWS, SERVER, boss, discord, reader};
 use crate::documents::{Article, mail, rss};
 
-/// A title that would do much if it were let.
+/// A title that would run scripts if it were not escaped.
 pub(super) const HOSTILE: &str = "bpf: <script>alert(1)</script> \"><img src=https://evil.example/x onerror=alert(2)> ]](https://evil.example/) & %00 {{x}}";
 
-/// PageCalls that are served until this is dropped.
+/// Pages that are served until this value is dropped.
 pub(crate) struct PageCalls {
     pub(crate) url: String,
     _stop: DropGuard,
@@ -41,7 +41,7 @@ impl PageCalls {
         }
     }
 
-    /// With the editors' desk.
+    /// The same with the editors' desk.
     pub(super) async fn serve_desk(live: Arc<bpfnews::live::Live>) -> Self {
         let listener = web::bind(([127, 0, 0, 1], 0).into()).await.expect("a port");
         let url = format!("http://{}/", listener.local_addr().expect("an address"));
@@ -73,7 +73,7 @@ impl PageCalls {
     }
 }
 
-/// A week with hostile text everywhere, of which an issue is out.
+/// A week with hostile text everywhere, and its published issue.
 pub(crate) async fn hostile() -> (House, PageCalls) {
     let mut house = House::new().await;
     house
@@ -247,7 +247,7 @@ async fn pages_describe_themselves_and_robots_get_an_answer() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_said_and_what_watches_is_answered() {
+async fn missing_pages_are_explained_and_monitors_get_answers() {
     let (house, pages) = hostile().await;
     for path in [
         "issues/2",
@@ -287,14 +287,14 @@ async fn what_is_not_there_is_said_and_what_watches_is_answered() {
         .await
         .expect("an answer");
     assert_eq!(post.status(), 405);
-    // A story that was taken back is on no page.
+    // A retracted story is on no page.
     let latest = pages.text("issues/1").await;
     let story = latest.split("href=\"/story/").nth(1).expect("a story");
     let id = story.split('"').next().expect("its end").to_owned();
     house.ask(&boss(), &format!("admin retract {id}")).await;
     assert_eq!(pages.get(&format!("story/{id}")).await.status(), 404);
     assert!(!pages.text("stories.atom").await.contains(&id));
-    // Polling that stopped is noticed.
+    // The page reports that polling stopped.
     let later = Arc::new(FixedClock::new(house.now() + chrono::TimeDelta::days(1)));
     let late = PageCalls::serve(house.live.store.clone(), later).await;
     assert_eq!(late.get("healthz").await.status(), 503);
@@ -412,13 +412,13 @@ async fn the_kernel_cycle_is_a_page_and_a_calendar() {
         of_events(&calendar, "DTEND").is_empty(),
         "a whole day has no end"
     );
-    // The same question gets the same answer, so that nobody's calendar sees a change.
+    // The same request gets the same answer, so that a calendar program sees no change.
     assert_eq!(pages.text("cycle.ics").await, calendar);
 }
 
-/// There are few connections for reading: whoever held one while waiting for another would wait for those who do the same.
+/// There are few connections for reading. A request that held one and waited for another would block all requests like it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn many_who_ask_at_the_same_time_are_all_answered_soon() {
+async fn many_requests_at_the_same_time_are_all_answered_soon() {
     let (house, pages) = hostile().await;
     let ask = async |number: usize| {
         let by = discord(&format!("90{number}"), NEWS, SERVER);

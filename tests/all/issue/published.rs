@@ -1,4 +1,4 @@
-//! Publishing: once for a number whatever dies when, on time, frozen from then on, and as files.
+//! Publishing: each number once, even if the program dies at any moment; on time; unchanged from then on; and as files.
 
 use std::task::Poll;
 
@@ -17,14 +17,14 @@ async fn house() -> House {
     house
         .post(&[mail("a", 130, "[PATCH bpf-next] bpf: Do it", "")])
         .await;
-    // What came in the second in which an issue comes out is the next one's.
+    // An item of the same second in which an issue comes out belongs to the next issue.
     house.advance(TimeDelta::minutes(1));
     house
 }
 
-/// Whoever publishes dies at any await: there is one issue then, or none, and its post with it.
+/// The publishing program dies at any await: then there is one issue with its post, or none.
 #[tokio::test]
-async fn whenever_it_dies_an_issue_is_out_once_and_told_once() {
+async fn whenever_it_dies_an_issue_is_published_once_and_posted_once() {
     let mut deaths = 0;
     for polls in 1..200 {
         let house = house().await;
@@ -70,7 +70,7 @@ async fn whenever_it_dies_an_issue_is_out_once_and_told_once() {
                 now,
             )
             .await;
-            // A commit that was under way may have come through by now.
+            // A commit that was in progress may be complete by now.
             match out.expect("a database") {
                 Ok(_) => tx.commit().await.expect("a commit"),
                 Err(why) => assert_eq!(why, NotPublished::Number { due: 2, asked: 1 }),
@@ -92,7 +92,7 @@ async fn whenever_it_dies_an_issue_is_out_once_and_told_once() {
 }
 
 #[tokio::test]
-async fn it_comes_out_by_itself_on_its_day_and_not_twice() {
+async fn an_issue_is_published_on_its_day_and_not_twice() {
     let mut house = house().await;
     let mut set = Set::new();
     set.issue = IssueConfig {
@@ -107,7 +107,7 @@ async fn it_comes_out_by_itself_on_its_day_and_not_twice() {
     let generation = live.now();
     let store = &live.store;
     let mut out = Vec::new();
-    // Three weeks, looked at every five hours; the loop is away for four days in the second.
+    // Three weeks, with a check every five hours. In the second week, the loop is away for four days.
     for step in 0..100 {
         house.advance(TimeDelta::hours(5));
         if (40..60).contains(&step) {
@@ -126,7 +126,7 @@ async fn it_comes_out_by_itself_on_its_day_and_not_twice() {
             .expect("issues")
             .len();
         if due - house.now() == TimeDelta::seconds(20) {
-            assert_eq!(many, out.len(), "what came meanwhile is read first");
+            assert_eq!(many, out.len(), "mails from that time are read first");
         }
         let (id, title) = (
             format!("s{step}"),
@@ -161,7 +161,7 @@ async fn it_comes_out_by_itself_on_its_day_and_not_twice() {
 }
 
 #[tokio::test]
-async fn an_issue_that_is_out_stays_as_it_is_and_is_a_file() {
+async fn a_published_issue_stays_unchanged_and_is_a_file() {
     let mut house = house().await;
     let folder = tempfile::tempdir().expect("a folder");
     let mut set = Set::new();
@@ -208,7 +208,7 @@ async fn an_issue_that_is_out_stays_as_it_is_and_is_a_file() {
         after.contains("**Correction, 10 January 2025:** It was **not** done."),
         "{after}"
     );
-    // Somebody changes the file: it is theirs, and what is new is beside it, which is said once.
+    // A person changes the file. From then on the file is theirs, the new text is beside it, and a notice says so once.
     std::fs::write(&file, "Mine.").expect("room on the disk");
     let kept = files::write(&store, rules).await;
     assert!(
@@ -219,7 +219,7 @@ async fn an_issue_that_is_out_stays_as_it_is_and_is_a_file() {
     let beside = folder.path().join("issues/bpf-updates-01.md.new");
     assert_eq!(std::fs::read_to_string(&beside).expect("a file"), after);
     assert!(files::write(&store, rules).await.is_empty());
-    // Once it says what it should, it is ours again.
+    // When its content is right again, it is our file again.
     std::fs::write(&file, &after).expect("room on the disk");
     assert!(files::write(&store, rules).await.is_empty());
     let names = std::fs::read_dir(folder.path().join("issues")).expect("a folder");
@@ -239,7 +239,7 @@ async fn an_issue_that_is_out_stays_as_it_is_and_is_a_file() {
     assert!(refused.contains("issue 1 is published"), "{refused}");
 }
 
-/// After a restore the same number comes out again: its message is edited, not sent a second time.
+/// After a restore, the same number comes out again: its message is edited, not sent a second time.
 #[tokio::test]
 async fn after_a_restore_an_issue_is_still_one_message() {
     let mut house = house().await;
@@ -284,9 +284,9 @@ async fn after_a_restore_an_issue_is_still_one_message() {
     assert_eq!(issues(&house), 1, "{:?}", house.chat.room(NEWS));
 }
 
-/// What could not be read is said, and a quiet week is short.
+/// The issue states the parts that could not be read. A quiet week is short.
 #[tokio::test]
-async fn an_issue_says_what_is_missing() {
+async fn an_issue_states_its_gaps() {
     let house = House::new().await;
     house.advance(TimeDelta::days(1));
     let store = &house.live.store;

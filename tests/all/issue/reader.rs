@@ -1,4 +1,4 @@
-//! The pages as real programs take them: a browser, a checker of HTML, one of Atom, and a reader of feeds. `tests/run`
+//! The pages as real programs read them: a browser, an HTML checker, an Atom checker, and a feed reader. `tests/run`
 //! installs them; these tests begin with `real_`.
 
 use std::path::{Path, PathBuf};
@@ -15,14 +15,14 @@ use super::pages::{HOSTILE, PageCalls, hostile};
 use bpfnews::demo;
 use bpfnews::publish;
 
-/// Where what was seen is kept for people to look at.
+/// The folder of the pictures that people can look at.
 fn review() -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/review/pages");
     std::fs::create_dir_all(&folder).expect("room on the disk");
     folder
 }
 
-/// The pages of the demo's week, of which an issue is out.
+/// The pages of the demo's week, with its issue.
 async fn demo_pages(folder: &Path) -> PageCalls {
     let store = play(folder).await;
     let set = Set::new();
@@ -35,7 +35,7 @@ async fn demo_pages(folder: &Path) -> PageCalls {
     PageCalls::serve(store, Arc::new(FixedClock::new(now))).await
 }
 
-/// A browser that shows a page; gives what it said, and everything that it asked the network for.
+/// Shows a page in a browser. Returns the browser's messages, and all its requests to the network.
 pub(crate) fn browse(profile: &Path, url: &str, more: &[&str]) -> (Output, Vec<String>) {
     let log = profile.join("netlog.json");
     let output = Command::new("chromium")
@@ -68,7 +68,7 @@ pub(crate) fn browse(profile: &Path, url: &str, more: &[&str]) -> (Output, Vec<S
         String::from_utf8_lossy(&output.stderr)
     );
     let log = std::fs::read_to_string(&log).expect("a log of the network");
-    // It is cut off when the browser ends.
+    // The browser's end breaks the connection.
     let log = log.trim_end().trim_end_matches(',');
     let whole = serde_json::from_str(log).or_else(|_| serde_json::from_str(&format!("{log}]}}")));
     let log: Value = whole.expect("JSON");
@@ -95,7 +95,7 @@ async fn real_pages_stay_on_their_host_in_a_browser() {
         let away: Vec<&String> = asked
             .iter()
             .filter(|asked| asked.starts_with("http") && !asked.starts_with(&pages.url))
-            // The browser's own, whatever page it shows.
+            // The browser's own requests, for any page.
             .filter(|asked| !asked.contains("google") && !asked.contains("gvt1.com"))
             .collect();
         assert!(away.is_empty(), "{path}: {away:?}");
@@ -205,7 +205,7 @@ async fn real_pages_and_feeds_are_valid() {
             atom.push(file);
         }
     }
-    // A checker that finds nothing wrong with anything is none.
+    // Proves that the checker can find faults.
     let bad = files.path().join("bad.html");
     std::fs::write(
         &bad,
@@ -226,7 +226,7 @@ async fn real_pages_and_feeds_are_valid() {
     assert_eq!(check_atom(&atom), "");
 }
 
-/// What the Nu HTML checker finds.
+/// The faults that the Nu HTML checker finds.
 fn check_html(files: &[PathBuf]) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/checker/lib");
     let pythons = std::fs::read_dir(&root).expect("the checker; tests/run installs it");
@@ -243,7 +243,7 @@ fn check_html(files: &[PathBuf]) -> String {
     said(&checked.expect("java is installed; tests/run installs it"))
 }
 
-/// What jing finds in Atom feeds, by what RFC 4287 asks for.
+/// jing's faults in Atom feeds, by the schema of RFC 4287.
 fn check_atom(files: &[PathBuf]) -> String {
     let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real/atom.rnc");
     let checked = Command::new("jing")

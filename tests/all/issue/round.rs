@@ -1,4 +1,4 @@
-//! The editors' round in chat: suggest, decide, draft, pin, note, write, publish, correct; who may, and who may not.
+//! The editors' round in chat: suggest, decide, draft, pin, note, write, publish, correct; and the rights for each.
 
 use bpfnews::store::issues;
 use chrono::TimeDelta;
@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use crate::command::house::{House, NEWS, OPS, ROOM, boss, discord, matrix, reader};
 use crate::documents::mail;
 
-/// Somebody whom `[issue]` names.
+/// A person whom `[issue]` names.
 const EDITORS: &str = "discord_users = [\"111111\"]\nmatrix_users = [\"@boss:x.example\"]\ncooldown_s = 0\n\n\
                        [issue]\ndiscord_users = [\"333333\"]\nmatrix_users = [\"@ed:x.example\"]\n";
 
@@ -28,7 +28,7 @@ async fn house() -> House {
             mail("c", 134, "[PATCH bpf-next] libbpf: Rename a thing", ""),
         ])
         .await;
-    // What came in this very second is of the next issue.
+    // An item of this same second belongs to the next issue.
     house.advance(TimeDelta::minutes(1));
     house
 }
@@ -37,7 +37,7 @@ fn editor() -> bpfnews::chat::Requester {
     matrix("@ed:x.example", ROOM)
 }
 
-/// Ids of stories are made from Message-IDs, so they stay; the draft's times do too.
+/// The ids of stories come from Message-IDs, so they stay the same, and so do the draft's times.
 #[tokio::test]
 async fn an_issue_is_drafted_finished_published_and_shown() {
     let house = house().await;
@@ -73,7 +73,7 @@ async fn an_issue_is_drafted_finished_published_and_shown() {
     assert!(
         told.iter()
             .any(|told| told == "A suggestion from here was accepted for the coming issue"),
-        "its reader is told where they suggested it: {told:?}"
+        "the reader gets the answer where they suggested it: {told:?}"
     );
 
     for (asked, wanted) in [
@@ -123,13 +123,13 @@ async fn an_issue_is_drafted_finished_published_and_shown() {
         latest.contains("Correction, ") && latest.contains("The leak was not fixed."),
         "{latest}"
     );
-    // An introduction that another took the place of is not the next issue's.
+    // A replaced introduction is not used for the next issue.
     house.advance(TimeDelta::days(7));
     let next = house.ask(&editor(), "edit draft").await;
     assert!(!next.contains("Not this."), "{next}");
     let none = house.ask(&reader(), "issue 2").await;
     assert!(none.contains("the last one is 1"), "{none}");
-    // What editors did is on record.
+    // The log has the editors' actions.
     let audit = house.ask(&boss(), "admin audit").await;
     for what in [
         "published issue 1",
@@ -147,7 +147,7 @@ async fn an_issue_is_drafted_finished_published_and_shown() {
 }
 
 #[tokio::test]
-async fn who_has_no_right_learns_and_changes_nothing() {
+async fn a_person_without_the_right_learns_and_changes_nothing() {
     let house = house().await;
     let before = house.ask(&editor(), "edit draft").await;
     for by in [
@@ -168,7 +168,7 @@ async fn who_has_no_right_learns_and_changes_nothing() {
             assert!(told.contains("Only editors may do that"), "{asked}: {told}");
         }
     }
-    // An editor edits, and does nothing else that maintainers do.
+    // An editor edits, but has no other right of maintainers.
     let told = house.ask(&editor(), "admin audit").await;
     assert!(told.contains("Only maintainers may do that"), "{told}");
     assert_eq!(house.ask(&editor(), "edit draft").await, before);
@@ -186,7 +186,7 @@ async fn two_editors_at_once_publish_one_issue_and_lose_no_edit() {
         house.ask(&ed, "edit note \"bpf: Fix a leak\" By one."),
         house.ask(&boss, "edit note \"bpf: Fix a leak\" By the other.")
     );
-    // One is saved. The other editor sees both texts, and saves them as one.
+    // One text is saved. The other editor sees both texts, and saves them as one.
     let (late, refused) = match one.contains("is under the story") {
         true => (&boss, &other),
         false => (&ed, &one),
@@ -237,7 +237,7 @@ async fn two_editors_at_once_publish_one_issue_and_lose_no_edit() {
 }
 
 #[tokio::test]
-async fn what_is_undecided_carries_over_and_no_fold_loses_an_edit() {
+async fn undecided_suggestions_carry_over_and_no_fold_loses_an_edit() {
     let mut house = house().await;
     house
         .ask(&reader(), "suggest https://blog.example/later")
@@ -248,7 +248,7 @@ async fn what_is_undecided_carries_over_and_no_fold_loses_an_edit() {
             "edit note \"libbpf: Rename a thing\" Mind the name.",
         )
         .await;
-    // The story moves on: a new version, an earlier mail that changes its id.
+    // The story changes: a new version, and an earlier mail that changes its id.
     house
         .post(&[
             mail("c0", 120, "[PATCH RFC bpf-next] libbpf: Rename a thing", ""),
@@ -269,7 +269,7 @@ async fn what_is_undecided_carries_over_and_no_fold_loses_an_edit() {
         !draft.contains("Mind the name."),
         "it went into the first: {draft}"
     );
-    // A pin holds although nothing moved.
+    // A pin holds even if nothing happened to the story.
     house
         .ask(&editor(), "edit pin bpf: Add a map type section=missed")
         .await;
@@ -284,7 +284,7 @@ async fn what_is_undecided_carries_over_and_no_fold_loses_an_edit() {
     let told = house.chat.room(NEWS);
     assert!(
         !told.iter().any(|told| told.contains("suggestion")),
-        "what was declined is not spread in public: {told:?}"
+        "a declined suggestion is not shown in public: {told:?}"
     );
     house.ask(&editor(), "edit publish 2").await;
     let again = house.ask(&editor(), "edit accept 1").await;

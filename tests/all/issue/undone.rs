@@ -1,4 +1,4 @@
-//! What can be taken back: an issue that was hardly meant, one that is out, and what editors wrote.
+//! Withdrawals and undo: an issue that was probably published by mistake, a published issue, and the texts of editors.
 
 use bpfnews::config::{IssueConfig, Schedule};
 use bpfnews::publish::schedule;
@@ -36,14 +36,14 @@ fn issues_in(house: &House) -> Vec<String> {
         .collect()
 }
 
-/// Without what the terminal puts before each line, in one.
+/// One line, without the terminal's prefix of each line.
 fn flat(told: &str) -> String {
     let lines = told.lines().map(|line| line.trim_start_matches(['▏', ' ']));
     lines.collect::<Vec<_>>().join(" ")
 }
 
 #[tokio::test]
-async fn an_issue_that_is_hardly_meant_takes_a_second_command() {
+async fn an_unusual_issue_needs_a_second_command() {
     let house = house().await;
     let first = house.ask(&editor(), "edit publish 1").await;
     assert!(first.contains("BPF updates 01 is published"), "{first}");
@@ -73,7 +73,7 @@ async fn an_issue_that_is_hardly_meant_takes_a_second_command() {
 }
 
 #[tokio::test]
-async fn the_newest_issue_is_taken_back_while_nothing_builds_on_it() {
+async fn the_newest_issue_is_withdrawn_while_nothing_depends_on_it() {
     let mut house = house().await;
     house
         .ask(&editor(), "edit note \"bpf: Fix a leak\" Mind this.")
@@ -101,7 +101,7 @@ async fn the_newest_issue_is_taken_back_while_nothing_builds_on_it() {
         audit.iter().any(|row| row.ends_with(": withdrew issue 1")),
         "{audit:?}"
     );
-    // Its number is free, and what was decided for it is of the next.
+    // Its number is free, and its decisions belong to the next issue.
     house
         .post(&[mail("d", 300, "[PATCH bpf] bpf: Fix another leak", "")])
         .await;
@@ -121,9 +121,9 @@ async fn the_newest_issue_is_taken_back_while_nothing_builds_on_it() {
     assert_eq!(out(&house).await, 1);
 }
 
-/// A post that was not sent yet is not sent; one that a reader handed in elsewhere holds it.
+/// An issue that is withdrawn before its posts are sent is posted nowhere.
 #[tokio::test]
-async fn an_issue_that_was_not_told_yet_is_told_nowhere() {
+async fn an_issue_withdrawn_before_its_posts_is_posted_nowhere() {
     let house = house().await;
     house.ask(&editor(), "edit publish 1").await;
     house.ask(&editor(), "edit withdraw 1").await;
@@ -134,7 +134,7 @@ async fn an_issue_that_was_not_told_yet_is_told_nowhere() {
 }
 
 #[tokio::test]
-async fn what_editors_wrote_keeps_its_lines_and_its_history() {
+async fn editors_texts_keep_their_lines_and_history() {
     let house = house().await;
     let (ed, boss) = (editor(), boss());
     house.ask(&ed, "edit intro First.\n\n- one\n- two").await;
@@ -143,9 +143,9 @@ async fn what_editors_wrote_keeps_its_lines_and_its_history() {
         draft.contains("First.\n▏ - one\n▏ - two\n"),
         "it keeps its lines: {draft}"
     );
-    // Discord hands over one line.
+    // Discord passes one line.
     house.chat.forget();
-    // Nobody replaces words of another that they may not have seen.
+    // Nobody replaces another person's text without having seen it.
     let asked = house.ask(&boss, "edit intro Second.\\n\\nOf two.").await;
     let version = asked.split("version=").nth(1).expect("the version");
     let version = version.split('.').next().unwrap_or_default();
@@ -170,7 +170,7 @@ async fn what_editors_wrote_keeps_its_lines_and_its_history() {
     );
     let draft = house.ask(&ed, "edit draft").await;
     assert!(draft.contains("Second.\n▏ Of two.\n"), "{draft}");
-    // One step at a time, each said.
+    // One step at a time, each with an answer.
     let undone = flat(&house.ask(&ed, "edit undo").await);
     assert!(
         undone.contains("Undone: intro: Second.") && undone.contains("intro: First."),
@@ -192,7 +192,7 @@ async fn what_editors_wrote_keeps_its_lines_and_its_history() {
 }
 
 #[tokio::test]
-async fn two_editors_see_what_the_other_decided_of_a_story() {
+async fn two_editors_see_each_others_decisions() {
     let house = house().await;
     let other = discord("333333", NEWS, SERVER);
     house.ask(&editor(), "edit drop bpf: Fix a leak").await;
@@ -206,10 +206,10 @@ async fn two_editors_see_what_the_other_decided_of_a_story() {
             && told.contains(": drop."),
         "{told}"
     );
-    // Nobody is notified of their own.
+    // Nobody is notified of their own edits.
     let told = house.ask(&other, "edit pin bpf: Fix a leak").await;
     assert!(!told.contains("Before that,"), "{told}");
-    // By one step: the pin goes, the note stays, and so does what came before.
+    // One step back: the pin is removed; the note and all earlier edits stay.
     let undone = flat(&house.ask(&editor(), "edit undo bpf: Fix a leak").await);
     assert!(
         undone.contains("Undone: pin") && undone.contains("note: Good."),
@@ -220,7 +220,7 @@ async fn two_editors_see_what_the_other_decided_of_a_story() {
     assert!(undone.contains("Undone: drop"), "{undone}");
 }
 
-/// A house whose issues come out on Wednesdays, on a Wednesday after that hour, and what decides over them.
+/// A house whose issues come out on Wednesdays, on a Wednesday after that hour, and the rules for its issues.
 async fn wednesday(set: &mut Set) -> House {
     let house = house().await;
     set.issue = IssueConfig {
@@ -258,14 +258,14 @@ fn held(house: &House) -> usize {
 }
 
 #[tokio::test]
-async fn a_week_that_was_not_read_is_held_and_maintainers_are_asked_once() {
+async fn the_issue_of_an_unread_week_is_held_and_maintainers_get_one_question() {
     let mut set = Set::new();
     let house = wednesday(&mut set).await;
     until_wednesday(&house).await;
     house.pass().await;
     pass(&house, &set).await;
     assert_eq!(out(&house).await, 1, "all was read");
-    // From then on the list answers with a wall.
+    // From now on, the list answers with a wall.
     house.put_raw(
         "/bpf/new.atom",
         crate::rude::answer("403 Forbidden", &[], "<html>Are you a person?</html>"),
@@ -287,7 +287,7 @@ async fn a_week_that_was_not_read_is_held_and_maintainers_are_asked_once() {
 }
 
 #[tokio::test]
-async fn an_empty_week_is_held_until_there_is_something_to_tell() {
+async fn the_issue_of_an_empty_week_is_held_until_there_is_news() {
     let mut set = Set::new();
     let mut house = wednesday(&mut set).await;
     until_wednesday(&house).await;
@@ -312,7 +312,7 @@ async fn an_empty_week_is_held_until_there_is_something_to_tell() {
 }
 
 #[tokio::test]
-async fn one_that_was_taken_back_does_not_come_out_again_by_itself_that_day() {
+async fn a_withdrawn_issue_is_not_published_again_that_day() {
     let mut set = Set::new();
     let house = wednesday(&mut set).await;
     until_wednesday(&house).await;

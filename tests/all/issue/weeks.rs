@@ -1,4 +1,4 @@
-//! Issues of past weeks: what a story was at the time, whatever came later, whenever it was stored.
+//! Issues of past weeks show each story as it was then, whatever arrives later and in whichever order it is stored.
 
 use bpfnews::config::{Config, FeedConfig, FeedKind};
 use bpfnews::fold::fold_items;
@@ -105,7 +105,7 @@ pub(super) fn week(number: i64) -> Period {
 }
 
 #[tokio::test]
-async fn a_story_is_told_in_each_week_in_which_it_moved_as_it_was_then() {
+async fn a_story_is_in_each_week_in_which_it_moved_as_it_was_then() {
     let (_folder, ingest) = shelf(&life()).await;
     let mut told = Vec::new();
     for number in 0..4 {
@@ -132,7 +132,7 @@ async fn a_story_is_told_in_each_week_in_which_it_moved_as_it_was_then() {
         commit.link.as_deref(),
         Some("https://git.kernel.org/bpf/bpf-next/c/0123456789ab")
     );
-    // What was posted is listed in its week, once.
+    // Each posted story is listed in its week, once.
     let posted: Vec<usize> = told.iter().map(|(_, issue)| issue.patches.len()).collect();
     assert_eq!(posted, [2, 1, 0, 0]);
     let again = issue_of(&ingest.store, 1, week(1), None).await;
@@ -144,7 +144,7 @@ fn bytes(issue: &Issue) -> String {
 }
 
 #[tokio::test]
-async fn what_comes_later_changes_no_week_before() {
+async fn later_mails_change_no_earlier_week() {
     let life = life();
     for known in 1..life.len() {
         let (_folder, ingest) = shelf(&life[..known]).await;
@@ -177,7 +177,7 @@ async fn what_comes_later_changes_no_week_before() {
 
 /// Real mails: every week is the same whether the mails after it are stored or not.
 #[tokio::test]
-async fn weeks_of_mails_at_hand_are_the_same_whatever_came_later() {
+async fn weeks_of_real_mails_are_the_same_with_or_without_later_mails() {
     let Some(mut items) = crate::fold::order::real("bpf-dev.mbox.gz", usize::MAX) else {
         return;
     };
@@ -218,9 +218,9 @@ async fn weeks_of_mails_at_hand_are_the_same_whatever_came_later() {
     assert_eq!(compared, 4 + 8 + 12);
 }
 
-/// A paid article is announced when it comes, with the day on which it becomes free, and again when it is.
+/// A paid article is announced when it arrives, with the day on which it becomes free, and again when it is free.
 #[tokio::test]
-async fn an_article_is_told_for_subscribers_and_when_it_is_free() {
+async fn an_article_is_announced_for_subscribers_and_when_it_is_free() {
     let free_on = begin() + TimeDelta::days(10);
     let paid = Some(Paid {
         free_on: Some(free_on.date_naive()),
@@ -264,10 +264,11 @@ async fn three_weeks(store: &Store) -> Vec<Vec<String>> {
     told
 }
 
-/// Its own feed may show it free before its day: that is announced once, when it is seen, and weeks before say what was known.
+/// Its own feed may show it free before its day. Then it is announced once, when that is seen, and earlier weeks keep the
+/// earlier knowledge.
 #[tokio::test]
-async fn an_article_that_is_freed_early_is_told_when_that_is_seen() {
-    // A week before its day; after its day; and where no day was given.
+async fn an_article_that_is_freed_early_is_announced_when_that_is_seen() {
+    // A week before its day, after its day, and without a known day.
     for (free_on, freed_on, expected) in [
         (
             Some(16),
@@ -310,9 +311,9 @@ async fn an_article_that_is_freed_early_is_told_when_that_is_seen() {
     }
 }
 
-/// A mail that came late is announced in the week in which it came, and in no other.
+/// A late mail is announced in the week in which it arrived, and in no other.
 #[tokio::test]
-async fn what_comes_late_is_told_when_it_comes() {
+async fn a_late_mail_is_announced_when_it_arrives() {
     let mut house = crate::command::house::House::new().await;
     house.advance(TimeDelta::days(3));
     let late = crate::documents::mail("late", 30, "[PATCH bpf-next] bpf: Come late", "");
@@ -355,13 +356,13 @@ async fn what_comes_late_is_told_when_it_comes() {
 }
 
 #[test]
-fn sections_have_words_of_their_own() {
+fn sections_have_their_own_words() {
     for kind in SectionKind::ALL {
         assert_eq!(SectionKind::of(kind.word()), Some(kind));
     }
 }
 
-#[expect(clippy::print_stderr, reason = "what was counted is to be seen")]
+#[expect(clippy::print_stderr, reason = "the counts are for people to see")]
 fn say(what: &str) {
     eprintln!("{what}");
 }

@@ -1,4 +1,5 @@
-//! The mail server fails at each step: nobody loses a mail, nobody is suspended who is not to blame, and no address is in a log.
+//! The mail server fails at each step. Nobody loses a mail, only the faulty addresses are suspended, and no address is in a
+//! log.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +13,8 @@ use super::world::MailWorld;
 
 const TWO: [&str; 2] = ["bad@example.org", "good@example.org"];
 
-/// A world with a bad and a good address. The sink fails `times` times as `act` says, at a step of the mail to the bad one.
+/// A world with a bad and a good address. The sink fails `times` times with `act`, at a step of the mail to the bad
+/// address.
 async fn failing(step: SinkStep, act: SinkAct, times: usize) -> (MailWorld, Arc<AtomicUsize>) {
     let met = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&met);
@@ -30,7 +32,7 @@ async fn failing(step: SinkStep, act: SinkAct, times: usize) -> (MailWorld, Arc<
     (world, met)
 }
 
-/// Sends until nothing waits, at most for a day.
+/// Sends until the queue is empty, for at most a day.
 async fn send_all(world: &MailWorld) {
     for _ in 0..24 * 12 {
         world.send().await;
@@ -38,7 +40,7 @@ async fn send_all(world: &MailWorld) {
     }
 }
 
-/// How often each of the two got the mail, and how many Message-IDs those mails have.
+/// How often each of the two addresses got the mail, and the number of different Message-IDs of these mails.
 fn counted(world: &MailWorld) -> [(usize, usize); 2] {
     TWO.map(|address| {
         let mails: Vec<_> = world

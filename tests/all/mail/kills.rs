@@ -1,4 +1,4 @@
-//! The program is killed while it mails an issue to many: everybody gets it, and a double has the same Message-ID.
+//! The program is killed while it mails an issue to many. Everybody gets it, and a double has the same Message-ID.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -60,11 +60,11 @@ pub(super) fn memory_kib(child: &Child) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stderr, reason = "what was counted is to be seen")]
+#[expect(clippy::print_stderr, reason = "the counts are for people to see")]
 async fn everybody_gets_the_issue_though_the_program_is_killed() {
     let many = if is_long() { 10_000 } else { 1_000 };
     let kills = if is_long() { 40 } else { 8 };
-    // The server is sometimes slow with its answer to a whole mail, so that kills meet that moment too.
+    // The server is sometimes slow with its answer to a whole mail, so that kills also hit that moment.
     let sink = Sink::with(|step, to| match (step, to.len() % 7) {
         (SinkStep::End, 0) => SinkAct::Slow(Duration::from_millis(2)),
         _ => SinkAct::Take,
@@ -105,7 +105,7 @@ async fn everybody_gets_the_issue_though_the_program_is_killed() {
         );
         assert!(child.try_wait().expect("a process").is_none(), "{}", log());
     }
-    // Nothing follows.
+    // Nothing more is sent.
     tokio::time::sleep(Duration::from_secs(2)).await;
     child.kill().expect("it runs");
     child.wait().expect("it ends");

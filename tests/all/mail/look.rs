@@ -1,4 +1,4 @@
-//! What a mail looks like: its headers by parsers that are not ours, its text part whole, and nothing that strangers can add.
+//! The form of a mail: its headers as foreign parsers read them, its whole text part, and no additions by strangers.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -9,7 +9,7 @@ use bpfnews::post::story::{Content, Digest, Line, Tone};
 use super::sink::{Sink, TakenMail};
 use super::world::MailWorld;
 
-/// Reads a mail with Python's strict policy, which keeps the defects of every header.
+/// Reads a mail with Python's strict policy, which reports the defects of every header.
 const CHECKER: &str = r#"
 import email, email.policy, json, sys
 mail = email.message_from_bytes(sys.stdin.buffer.read(), policy=email.policy.default.clone(raise_on_defect=True))

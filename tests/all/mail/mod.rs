@@ -1,4 +1,4 @@
-//! Mail: from signing up to unsubscribing, over real sockets to a mail server that is strict and that fails at each step.
+//! Mail from sign-up to unsubscribing, over real sockets to a strict mail server that fails at each step.
 
 mod faults;
 mod kills;

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use super::sink::Sink;
 use super::world::{MailWorld, links};
 
-/// Opens a page as a program does that opens every link of a mail.
+/// Opens a page like a program that opens every link of a mail.
 async fn open(url: &str) -> reqwest::Response {
     let answer = reqwest::get(url).await.expect("an answer");
     let head = reqwest::Client::new()
@@ -220,7 +220,7 @@ async fn a_withdrawn_issue_is_not_sent_and_its_number_is_sent_again() {
     world.publish(1).await;
     assert_eq!(world.send().await, 1);
     let first = world.sink.taken()[0].header("Message-ID");
-    // Its mail is queued, and then the issue goes.
+    // Its mail is queued, and then the issue is withdrawn.
     world.publish(2).await;
     let now = bpfnews::clock::Clock::now(&*world.clock);
     world

@@ -1,4 +1,4 @@
-//! A mail server on loopback that keeps what it takes, fails where a test wants it, and reports every fault of its client.
+//! A mail server on loopback that stores all mails, fails where a test asks for it, and reports every fault of its client.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -13,26 +13,26 @@ pub(super) enum SinkStep {
     Sender,
     Recipient,
     Data,
-    /// The mail was read whole.
+    /// The whole mail was read.
     End,
 }
 
-/// What the sink does at a step.
+/// The sink's action at a step.
 #[derive(Debug, Clone)]
 pub(super) enum SinkAct {
-    /// Answers as a server that is well.
+    /// Answers like a healthy server.
     Take,
     /// Answers with this line.
     Answer(&'static str),
     /// Closes the connection.
     Cut,
-    /// Keeps the mail, and closes the connection before it answers.
+    /// Stores the mail, and closes the connection without an answer.
     TakeAndCut,
     /// Answers late.
     Slow(Duration),
 }
 
-/// A mail that the sink took.
+/// A mail that the sink accepted.
 #[derive(Debug, Clone)]
 pub(super) struct TakenMail {
     pub(super) from: String,
@@ -81,7 +81,7 @@ pub(super) struct Sink {
 }
 
 impl Sink {
-    /// A sink that takes everything.
+    /// A sink that accepts everything.
     pub(super) async fn start() -> Self {
         Self::with(|_, _| SinkAct::Take).await
     }
@@ -180,7 +180,7 @@ impl SinkConversation {
         Some(text.to_owned())
     }
 
-    /// Does a step: returns whether the client may go on, or `None` if the connection ends.
+    /// Carries out a step. Returns whether the client may continue, or `None` if the connection ends.
     async fn act(&mut self, step: SinkStep, good: &str) -> Option<bool> {
         match (self.script)(step, &self.to) {
             SinkAct::Take => self.say(good).await.map(|()| true),
@@ -291,7 +291,7 @@ impl SinkConversation {
     }
 }
 
-/// The address of a command, between its angle brackets.
+/// The address of a command, from between its angle brackets.
 fn path_of(command: &str, word: &str) -> Option<String> {
     let head = command.get(..word.len())?;
     let path = command[word.len()..].strip_prefix('<')?;

@@ -37,7 +37,7 @@ pub(super) fn config_text(port: u16, home: &str, more: &str) -> String {
     )
 }
 
-/// An issue with one of everything that a mail lays out.
+/// An issue with one example of everything that a mail can contain.
 pub(crate) fn issue(number: u32) -> Issue {
     let commit = json!({"digits": "b0e92279d3ec", "subject": "Merge branch 'maps-grow'", "on": "2025-03-02",
                         "link": "https://git.example/c/?id=b0e92279d3ec"});
@@ -147,7 +147,7 @@ impl MailWorld {
         self.clock.set(self.clock.now() + by);
     }
 
-    /// Queues what is due, and sends it.
+    /// Queues all due deliveries, and sends them.
     pub(super) async fn send(&self) -> usize {
         let mut sent = 0;
         loop {
@@ -161,7 +161,7 @@ impl MailWorld {
                 return sent;
             }
             if done == 0 {
-                // Nothing is due now, and the page is not over: the caller goes on.
+                // The other deliveries are queued for later: the caller continues.
                 let queued = mailings::count_queued(self.store.read()).await;
                 if queued.expect("a good database") > 0 {
                     return sent;
@@ -170,7 +170,7 @@ impl MailWorld {
         }
     }
 
-    /// An address asks for mail by no page.
+    /// An address signs up without using the page.
     pub(super) async fn ask(&self, address: &str) -> SignUp {
         let address = MailAddress::read(address).expect("an address");
         let mut tx = self.store.write().await.expect("a transaction");
@@ -180,7 +180,7 @@ impl MailWorld {
         asked
     }
 
-    /// Subscribers who confirmed, without mails about that.
+    /// Confirmed subscribers; no mails are sent about it.
     pub(super) async fn subscribe(&self, addresses: impl IntoIterator<Item = String>) {
         subscribe(&self.store, addresses, self.clock.now()).await;
     }
@@ -208,7 +208,7 @@ impl MailWorld {
             .map_or("unknown", |row| row.state.word())
     }
 
-    /// Whether the database's files have these bytes.
+    /// Whether the database's files contain these bytes.
     pub(super) async fn has_bytes(&self, wanted: &str) -> bool {
         self.store.checkpoint().await.expect("a good database");
         let bytes = std::fs::read(&self.database).expect("a file");
@@ -219,7 +219,7 @@ impl MailWorld {
     }
 }
 
-/// Subscribers who confirmed, without mails about that.
+/// Confirmed subscribers; no mails are sent about it.
 pub(crate) async fn subscribe(
     store: &Store,
     addresses: impl IntoIterator<Item = String>,

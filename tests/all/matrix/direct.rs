@@ -38,7 +38,7 @@ async fn a_person_has_one_room_also_after_a_crash() {
     assert_eq!(server.state().created, 1);
     let other = again.open_direct("@carol:x.example").await;
     assert_ne!(other.expect("it is created"), room);
-    // The person joins and leaves. Then nothing is sent there, and nobody is invited again by the same call.
+    // The person joins and leaves. Then nothing is sent there, and the same call invites nobody again.
     server.moves(&room, BOB, "join");
     server.moves(&room, BOB, "leave");
     let bot = again;
@@ -49,7 +49,7 @@ async fn a_person_has_one_room_also_after_a_crash() {
         if gone.is_err() {
             break;
         }
-        // A sync brings the news.
+        // A sync brings the change.
         let _ = bot.open_direct("@dave:x.example").await;
         tokio::time::sleep(Duration::from_millis(50)).await;
         let _ = bot.open_direct(&format!("@eve{attempt}:x.example")).await;
@@ -83,7 +83,7 @@ async fn a_mention_names_one_person() {
     }
 }
 
-/// Everybody follows a story with a bell; other messages take none.
+/// Everybody follows a story with a bell; other messages get none.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bell_below_a_post_follows_its_story() {
     let (server, home) = (

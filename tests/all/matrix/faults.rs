@@ -1,4 +1,4 @@
-//! Every kind of request with every fault, an event that cannot be decrypted, and a stop while a send is under way.
+//! Every kind of request with every fault, an event that cannot be decrypted, and a stop during a send.
 
 use chrono::Utc;
 use futures_util::StreamExt as _;
@@ -7,12 +7,12 @@ use super::*;
 use crate::rude::{Rude, answer};
 use crate::running::stops::{ARTICLE, Running, configure, feed};
 
-/// How long the client waits for an answer here.
+/// The time that the client waits for an answer here.
 const HASTE: Duration = Duration::from_millis(300);
-/// Worlds at once: they mostly wait.
+/// The number of worlds at the same time; they mostly wait.
 const AT_ONCE: usize = 8;
 
-/// A request that fails for ever.
+/// A request that always fails.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Kind {
     Send,
@@ -44,7 +44,7 @@ impl Kind {
         }
     }
 
-    /// Has "Do it badly" posted, and brings it to where the request is made that fails.
+    /// Posts "Do it badly", and goes on to the step that makes the failing request.
     async fn prepare(self, stage: &mut Stage, fault: Fault) {
         let title = "[PATCH bpf-next] bpf: Do it badly";
         let (part, words) = self.on();
@@ -71,7 +71,7 @@ impl Kind {
                 stage.patch("p2", second, "p").await;
             }
             Self::Relations | Self::Redact => {
-                // In OTHER it stays.
+                // In OTHER, it stays.
                 stage.world.retract("Do it badly").await;
             }
             Self::Send | Self::Find => {}
@@ -79,11 +79,11 @@ impl Kind {
     }
 }
 
-/// A cell of the table: the request fails for ever, others go on, maintainers decide.
+/// One combination: this request always fails, others succeed, and maintainers decide.
 async fn cell(kind: Kind, fault: Fault, fate: LetterFate) {
     let what = format!("{kind:?} {fault:?} {fate:?}");
     let mut stage = Stage::with_requests_of(HASTE).await;
-    // A message that is not there is gone, and is left alone.
+    // A missing message was deleted, and is left alone.
     let is_gone =
         matches!(fault, Fault::Says(404, _)) && matches!(kind, Kind::Event | Kind::Relations);
     kind.prepare(&mut stage, fault).await;
@@ -124,7 +124,7 @@ async fn cell(kind: Kind, fault: Fault, fate: LetterFate) {
     }
 }
 
-/// The cells that `what_fails_for_ever_holds_nobody_up` leaves out.
+/// The combinations that `what_fails_for_ever_holds_nobody_up` leaves out.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_request_that_always_fails_holds_anybody_up() {
     let mut cells = Vec::new();
@@ -148,7 +148,8 @@ async fn no_request_that_always_fails_holds_anybody_up() {
     cells.buffer_unordered(AT_ONCE).collect::<()>().await;
 }
 
-/// An event whose key is nowhere counts only while it may be the wanted message: the bot's own, of the last day, no edit.
+/// An event whose key is lost matters only while it may be the wanted message: by the bot itself, of the last day, and no
+/// edit.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_cannot_be_decrypted_is_doubted_for_a_day() {
     let (server, home) = (
@@ -176,7 +177,7 @@ async fn an_event_that_cannot_be_decrypted_is_doubted_for_a_day() {
         .expect("the room goes on");
 }
 
-/// The program itself, while the homeserver is silent about a message.
+/// The program itself, while the homeserver gives no answer about a message.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_send_that_is_under_way_holds_up_no_stop() {
     let server = Server::start(&[ROOM]).await;

@@ -100,7 +100,7 @@ async fn a_code_that_a_person_confirms_logs_in_and_tokens_are_refreshed_and_kept
     assert_eq!(oauth.state().broken, [""; 0]);
     drop(matrix);
 
-    // A refresh token that the server does not know ends it with advice.
+    // If the server does not know the refresh token, the bot stops with advice.
     oauth.expire();
     let mut kept = saved(home.path());
     kept["session"]["refresh_token"] = "stolen".into();
@@ -108,7 +108,7 @@ async fn a_code_that_a_person_confirms_logs_in_and_tokens_are_refreshed_and_kept
     let why = refusal(settings.clone()).await;
     assert!(why.contains("bpfnews matrix login --anew"), "{why}");
 
-    // A new login ends the old one, and asks less often when it is told so.
+    // A new login ends the old one, and asks less often if the server wants that.
     assert_eq!(settings.forget().await, Ok(None));
     assert_eq!(oauth.state().revoked, ["refresh_token stolen"]);
     oauth.state().broken.clear();
@@ -138,13 +138,13 @@ async fn a_code_that_nobody_confirms_is_explained() {
         assert!(why.contains(words), "{step:?}: {why}");
         assert!(!home.path().join("session.json").exists());
     }
-    // The code ends although the server says nothing.
+    // The code expires although the server says nothing.
     let (server, oauth) = with_oauth(&[]).await;
     oauth.state().code_valid_s = 2;
     let home = TempDir::new().expect("a folder");
     let why = refusal(by_code(&server, home.path()).0).await;
     assert!(why.contains("in time"), "{why}");
-    // A server that registers nobody.
+    // A server that allows no registration.
     let (server, oauth) = with_oauth(&[]).await;
     oauth.state().registers = false;
     let why = refusal(by_code(&server, home.path()).0).await;
@@ -156,7 +156,7 @@ async fn a_code_that_nobody_confirms_is_explained() {
     let server = Server::start(&[ROOM]).await;
     let why = refusal(by_code(&server, home.path()).0).await;
     assert!(why.contains("no login by OAuth"), "{why}");
-    // Another account confirmed it.
+    // Another account confirmed the code.
     let (server, _oauth) = with_oauth(&[CodeStep::Approve]).await;
     server.state().owner = "@mallory:x.example";
     let why = refusal(by_code(&server, home.path()).0).await;
@@ -197,7 +197,7 @@ async fn an_access_token_is_taken_if_its_device_is_free() {
         .await
         .expect("it is sent");
     drop(matrix);
-    // Later it is not needed any more, and a new login ends it.
+    // Later, the token is not needed any more, and a new login revokes it.
     let later = MatrixSettings {
         way: None,
         ..with("good")
@@ -234,7 +234,7 @@ async fn a_login_token_is_taken_where_it_is_offered() {
         .await
         .expect("it is sent");
     drop(matrix);
-    // A server that does not answer the logout: the session is gone all the same, and the reason is known.
+    // A server that does not answer the logout: the session ends all the same, and the reason is known.
     server.fail_always("logout", "", Fault::Says(500, "{}"));
     let ended = with(LOGIN_TOKEN)
         .forget()

@@ -7,7 +7,8 @@ use super::{LONG, ROOM, Stage};
 use crate::deliver::crash::drop_at;
 use crate::documents::answer_mail;
 
-/// A refusal comes by this way, and a pass is dropped at the `polls`th await; returns whether it had ended by then.
+/// A refusal is announced in this way, and a pass is dropped at the `polls`th await. Returns whether it had ended before
+/// that.
 async fn refused(way: MilestoneWay, polls: u32) -> (Stage, bool) {
     let milestones = MilestoneWays::all(&[MilestoneKind::Nack], way);
     let mut stage = Stage::with(LONG, &milestones).await;

@@ -39,7 +39,7 @@ const OTHER: &str = "!other:x.example";
 const OPS: &str = "!ops:x.example";
 const LONG: Duration = Duration::from_secs(30);
 
-/// Repeats commands, and records changes of rooms.
+/// Repeats each command, and records changes of rooms.
 #[derive(Default)]
 struct Echo {
     asked: Mutex<Vec<String>>,
@@ -133,7 +133,7 @@ impl Bot {
     /// Waits until it is logged in and has processed the first sync.
     async fn ready(self) -> Self {
         self.matrix.open().await.expect("it logs in");
-        // The listener begins to follow.
+        // The listener starts to sync.
         tokio::time::sleep(Duration::from_millis(300)).await;
         self
     }
@@ -185,7 +185,7 @@ fn send(key: &str, title: &str) -> Work {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn posts_are_sent_edited_and_taken_back() {
+async fn posts_are_sent_edited_and_removed() {
     let (server, home) = (
         Server::start(&[ROOM]).await,
         TempDir::new().expect("a folder"),
@@ -218,7 +218,7 @@ async fn posts_are_sent_edited_and_taken_back() {
     assert_eq!(server.bodies(ROOM), [""; 0]);
 }
 
-/// A world with a list that was seeded, and channels on the homeserver.
+/// A world with a seeded list, and channels on the homeserver.
 struct Stage {
     world: World,
     server: Server,
@@ -232,7 +232,7 @@ impl Stage {
         Self::with_requests_of(LONG).await
     }
 
-    /// The same, with requests that may take so long.
+    /// The same, with this time limit for requests.
     async fn with_requests_of(request_max: Duration) -> Self {
         Self::with(request_max, &MilestoneWays::usual(MilestoneWay::Edit)).await
     }
@@ -318,7 +318,7 @@ fn ways() -> Vec<Fault> {
 /// retried.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_fails_for_ever_holds_nobody_up() {
-    // A send, and the look at a message and the send that an edit needs.
+    // A send; and the look at a message and the send of an edit.
     let kinds = [
         ("rooms/!room:x.example/send", "badly", false),
         (
@@ -381,9 +381,9 @@ async fn what_fails_for_ever_holds_nobody_up() {
     }
 }
 
-/// A server that goes on refusing one message while it takes others: 403 and 404 too.
+/// A server that always refuses one message and accepts others: also with 403 and 404.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_refused_for_ever_holds_nobody_up() {
+async fn a_message_that_is_always_refused_blocks_no_other() {
     for fault in [
         Fault::Says(403, r#"{"errcode":"M_FORBIDDEN","error":"no"}"#),
         Fault::Says(404, r#"{"errcode":"M_NOT_FOUND","error":"no"}"#),
@@ -417,7 +417,7 @@ async fn what_is_refused_for_ever_holds_nobody_up() {
     }
 }
 
-/// The same answer as for a whole room, while the bot may speak there and nothing else is due: the message is set aside, and
+/// The same answer as for a whole room, but the bot may speak there and nothing else is due. The message is set aside, and
 /// the room goes on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_is_refused_alone_pauses_no_room() {
@@ -445,14 +445,14 @@ async fn a_message_that_is_refused_alone_pauses_no_room() {
     );
 }
 
-/// Somebody asks without end: posts get every second turn, others are answered, and the flooder hears a word.
+/// A person asks without end: posts get every second turn, other people get answers, and the person gets a refusal.
 #[tokio::test(flavor = "multi_thread")]
-async fn news_is_not_held_back_by_who_asks_without_end() {
+async fn endless_questions_do_not_delay_news() {
     let (server, home) = (
         Server::start(&[ROOM]).await,
         TempDir::new().expect("a folder"),
     );
-    // The usual limit, fifty times as fast.
+    // The usual limit, but fifty times as fast.
     let gap = Duration::from_millis(100);
     server.state().limit = Some((10, gap));
     let mut settings = settings(&server, home.path());
@@ -510,7 +510,7 @@ async fn the_budget_is_learnt_from_the_server() {
         TempDir::new().expect("a folder"),
     );
     server.state().limit = Some((2, Duration::from_millis(400)));
-    // Without a gap of its own, the bot knows of no limit.
+    // Without a configured gap, the bot knows no limit.
     let matrix = Matrix::new(settings(&server, home.path()));
     for number in 0..10 {
         let post = send(&format!("p{number}"), &format!("Post {number}"));
@@ -529,10 +529,10 @@ async fn the_budget_is_learnt_from_the_server() {
     assert!(server.state().refused <= 3, "{}", server.state().refused);
 }
 
-/// A command or a reaction from a short downtime is answered after the restart. An older one is not, and a new device
-/// answers nothing from before its login.
+/// A command or a reaction during a short downtime gets its answer after the restart. An older one gets none, and a new
+/// device answers nothing from before its login.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_asked_while_it_restarted_is_answered() {
+async fn questions_during_a_restart_are_answered() {
     let (server, home) = (
         Server::start(&[ROOM]).await,
         TempDir::new().expect("a folder"),
@@ -578,7 +578,7 @@ async fn what_was_asked_while_it_restarted_is_answered() {
 
 /// Changes of a room are noticed: power levels, an invite after a kick, and a replacing room.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_room_that_is_mended_or_replaced_is_noticed() {
+async fn a_repaired_or_replaced_room_is_noticed() {
     let (server, home) = (
         Server::start(&[ROOM, OTHER]).await,
         TempDir::new().expect("a folder"),
@@ -640,7 +640,7 @@ async fn a_room_that_is_mended_or_replaced_is_noticed() {
         })
     );
     bot.stop().await;
-    // Known from the first moment of the next start.
+    // It is known from the start of the next process.
     let bot = Bot::start(settings(&server, home.path())).ready().await;
     until("it is said again", || {
         bot.handler.noticed().contains(&replaced)
@@ -651,7 +651,7 @@ async fn a_room_that_is_mended_or_replaced_is_noticed() {
 
 /// Errors are explained: a wrong password, a server without passwords, no homeserver at all.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_login_that_fails_says_what_is_wrong() {
+async fn a_failed_login_explains_the_reason() {
     let login = |server: &Server, password: &str| {
         let home = TempDir::new().expect("a folder");
         let mut settings = settings(server, home.path());

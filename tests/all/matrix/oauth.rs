@@ -1,5 +1,5 @@
-//! An OAuth 2.0 server of our own, after the specifications: metadata (MSC2965), registration (RFC 7591), codes for a browser
-//! (RFC 8628), refresh tokens that are valid once (RFC 6749, 9700), revocation (RFC 7009). It checks what it is asked.
+//! A simulated OAuth 2.0 server, by the specifications: metadata (MSC2965), registration (RFC 7591), codes for a browser
+//! (RFC 8628), refresh tokens that are valid once (RFC 6749, 9700), revocation (RFC 7009). It checks all requests.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -16,7 +16,7 @@ use super::server::ValidTokens;
 
 const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
-/// What the person, or the server, does at the next question for the tokens.
+/// The reaction of the person, or of the server, to the next request for tokens.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum CodeStep {
     Pending,
@@ -27,21 +27,21 @@ pub(super) enum CodeStep {
     Status(u16),
     /// The answer is cut off.
     Cut,
-    /// An error that no specification has.
+    /// An error that is in no specification.
     Strange,
 }
 
 pub(super) struct OAuthState {
     pub(super) steps: VecDeque<CodeStep>,
-    /// The seconds between two questions; they grow by `slow_down`.
+    /// The seconds between two requests; `slow_down` makes them longer.
     pub(super) interval: f64,
     pub(super) code_valid_s: u64,
-    /// How long an access token is valid.
+    /// The time for which an access token is valid.
     pub(super) token_valid: Duration,
     pub(super) registers: bool,
     clients: usize,
     asked_at: Option<Instant>,
-    /// Questions that came too early, and requests that break a rule.
+    /// Requests that arrived too early, and requests that break a rule.
     pub(super) broken: Vec<String>,
     /// The refresh token that is valid now.
     refresh: Option<String>,

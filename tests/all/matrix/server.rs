@@ -1,5 +1,5 @@
-//! A homeserver of our own, for tests: one bot, some people, plain rooms; sync, sends, edits, redactions, joins, and a
-//! limit like Synapse's. It fails on demand.
+//! A simulated homeserver for tests: one bot, some people, plain rooms; sync, sends, edits, redactions, joins, and a limit
+//! like Synapse's. It fails on demand.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -15,14 +15,14 @@ use serde_json::{Value, json};
 pub(super) const ME: &str = "@bot:x.example";
 pub(super) const PASSWORD: &str = "a password";
 
-/// How a request fails.
+/// The way in which a request fails.
 #[derive(Debug, Clone)]
 pub(super) enum Fault {
-    /// It is answered so, and nothing is done.
+    /// It is answered with this, and nothing is done.
     Says(u16, &'static str),
     /// The connection breaks.
     Cut,
-    /// Nothing is done, and the answer comes only then.
+    /// Nothing is done, and the answer comes only after this time.
     Late(Duration),
 }
 
@@ -40,29 +40,29 @@ pub(super) struct State {
     transactions: HashMap<String, String>,
     /// Requests that always fail: a part of method and path, and words of the body.
     lasting: Vec<(String, String, Fault)>,
-    /// How logging in is offered; none: the server does not say.
+    /// The login flows that it offers; none: the server does not say.
     pub(super) flows: Option<Vec<&'static str>>,
-    /// Whether it is a homeserver at all.
+    /// Whether it is a homeserver.
     pub(super) is_homeserver: bool,
-    /// Messages in one go, and the time after which there is one more.
+    /// The number of messages allowed at once, and the time until one more is allowed.
     pub(super) limit: Option<(u32, Duration)>,
     used: Vec<Instant>,
     full_at: Option<Instant>,
-    /// How often somebody came too early.
+    /// The number of requests that arrived too early.
     pub(super) refused: usize,
     /// Requests whose answer is late.
     pub(super) late: usize,
     /// Rooms that the bot created.
     pub(super) created: usize,
-    /// The OAuth server that gives its tokens; its address and the tokens that are valid now.
+    /// The OAuth server that issues its tokens: its address and the valid tokens.
     pub(super) oauth: Option<(String, ValidTokens)>,
-    /// The device of whoami; `None`: the token has none.
+    /// The device in the answer to whoami; `None`: the token has no device.
     pub(super) device: Option<&'static str>,
-    /// The account of whoami.
+    /// The account in the answer to whoami.
     pub(super) owner: &'static str,
     /// Whether the device has keys.
     pub(super) has_keys: bool,
-    /// What the `.well-known` names as homeserver.
+    /// The homeserver that `.well-known` names.
     pub(super) well_known: Option<String>,
     /// The tokens that were logged out.
     pub(super) logged_out: Vec<String>,
@@ -95,7 +95,7 @@ impl State {
             .map(|event| &mut event.event)
     }
 
-    /// Takes one of the allowed messages, or returns the wait until the next.
+    /// Uses one of the allowed messages, or returns the wait for the next one.
     fn take(&mut self) -> Result<(), Duration> {
         let Some((burst, gap)) = self.limit else {
             return Ok(());
@@ -165,7 +165,7 @@ impl Server {
         self.state.lock().expect("no holder panics")
     }
 
-    /// Everything of which the method and path hold `part`, and the body `words`, fails from now on.
+    /// From now on, every request whose method and path contain `part`, and whose body contains `words`, fails.
     pub(super) fn fail_always(&self, part: &str, words: &str, fault: Fault) {
         let lasting = (part.to_owned(), words.to_owned(), fault);
         self.state().lasting.push(lasting);
@@ -175,7 +175,7 @@ impl Server {
         self.state().lasting.clear();
     }
 
-    /// Somebody says something; gives its id.
+    /// A person says something; returns its id.
     pub(super) fn say(&self, room: &str, person: &str, text: &str) -> String {
         self.say_at(room, person, text, chrono::Utc::now())
     }
@@ -192,7 +192,7 @@ impl Server {
         self.state().put(room, event)
     }
 
-    /// Somebody says something that the bot has no key for.
+    /// A person says something for which the bot has no key.
     pub(super) fn seal(&self, room: &str, person: &str, at: chrono::DateTime<chrono::Utc>) {
         let event = json!({"type": "m.room.encrypted", "sender": person, "origin_server_ts": at.timestamp_millis(),
             "content": {"algorithm": "m.megolm.v1.aes-sha2", "ciphertext": "AwgAEnACgAkLmt6qF84IK++J7UDH2Za1YVchHyprqTqsg",
@@ -200,14 +200,14 @@ impl Server {
         self.state().put(room, event);
     }
 
-    /// Somebody reacts to a message.
+    /// A person reacts to a message.
     pub(super) fn react(&self, room: &str, person: &str, to: &str, with: &str) {
         let event = json!({"type": "m.reaction", "sender": person,
             "content": {"m.relates_to": {"rel_type": "m.annotation", "event_id": to, "key": with}}});
         self.state().put(room, event);
     }
 
-    /// The power that speaking needs changes.
+    /// The room now needs another power level to speak.
     pub(super) fn set_level(&self, room: &str, level: i64) {
         self.state().put(room, levels(level));
     }
@@ -224,7 +224,7 @@ impl Server {
         self.state().put(room, member(person, person, membership));
     }
 
-    /// The bot is thrown out.
+    /// The bot is removed from the room.
     pub(super) fn kick(&self, room: &str) {
         let mut state = self.state();
         state.put(room, member("@alice:x.example", ME, "leave"));
@@ -275,7 +275,7 @@ impl Server {
         last.expect("it said something").event.clone()
     }
 
-    /// When messages of the bot were taken.
+    /// The times at which the bot's messages were accepted.
     pub(super) fn taken(&self) -> usize {
         self.state().used.len()
     }
@@ -416,7 +416,7 @@ fn about_logins(state: &Mutex<State>, parts: &[&str], token: &str) -> Option<Res
     }
 }
 
-/// The news, held open for as long as the client asks.
+/// The answer to a sync. It waits for news as long as the client asks.
 async fn sync(state: &Mutex<State>, query: &HashMap<String, String>) -> Response {
     let since = query.get("since").and_then(|since| since.parse().ok());
     let wait = query.get("timeout").and_then(|ms| ms.parse().ok());

@@ -8,20 +8,20 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// No catch-up of these tests takes more polls.
+/// The most polls that a catch-up in these tests may take.
 const POLLS_MAX: u32 = 30;
-/// What a poll says that did not come to its end.
+/// The message of a poll that was cut short.
 const MORE: &str = "more at the next poll";
-/// What a poll says that gave way to another process's.
+/// The message of a poll that found another process polling.
 const OVERTAKEN: &str = "another poll of this feed came first";
-/// What a command says that waited for another one long enough.
-const IN_USE: &str = "One process at a time polls and tells";
+/// The message of a command that gave up waiting for another one.
+const IN_USE: &str = "One process at a time polls and posts";
 
 /// A folder with a configuration and a database.
 pub(super) struct Bot {
     home: TempDir,
     random: fastrand::Rng,
-    /// A file with certificate authorities in place of the system's.
+    /// A file with certificate authorities that replaces the system's.
     authorities: Option<String>,
 }
 
@@ -31,7 +31,7 @@ impl Bot {
         Self::with_gap(feeds, 0)
     }
 
-    /// With a pause between requests, so that a kill meets a walk and not its end.
+    /// The same with a pause between requests, so that a kill hits the middle of a walk.
     pub(super) fn with_gap(feeds: &str, host_gap_ms: u32) -> Self {
         let home = TempDir::new().expect("a temporary folder");
         let config = format!(
@@ -45,7 +45,7 @@ impl Bot {
         }
     }
 
-    /// Believes certificates that this file has.
+    /// Trusts the certificates in this file.
     pub(super) fn trust(&mut self, file: &str) {
         self.authorities = Some(file.to_owned());
     }
@@ -90,12 +90,12 @@ impl Bot {
         command
     }
 
-    /// Runs a command; gives what it did.
+    /// Runs a command; returns its output and status.
     pub(super) fn run(&self, args: &[&str]) -> Output {
         self.command(args).output().expect("the program starts")
     }
 
-    /// Runs a command that must do well; gives its standard output.
+    /// Runs a command that must succeed; returns its standard output.
     #[track_caller]
     pub(super) fn ask(&self, args: &[&str]) -> String {
         let output = self.run(args);
@@ -115,7 +115,7 @@ impl Bot {
         in_one_line(self.ask(&["poll", "--feed", feed]).as_bytes())
     }
 
-    /// Polls until a poll comes to its end and finds nothing; returns the output.
+    /// Polls until a poll is complete and finds nothing; returns the output.
     #[track_caller]
     pub(super) fn poll_until_quiet(&self, feed: &str) -> String {
         let (mut told, mut items) = (String::new(), self.count(feed));
@@ -133,8 +133,8 @@ impl Bot {
         panic!("{feed} is not quiet after {POLLS_MAX} polls");
     }
 
-    /// Runs a command and kills it after a random time within `within`, so many times; gives how often it was met
-    /// alive.
+    /// Runs a command and kills it after a random time within `within`, this many times. Returns how often the command was
+    /// still running.
     #[track_caller]
     pub(super) fn kill_amid(&mut self, args: &[&str], times: u32, within: Duration) -> u32 {
         let mut met = 0;
@@ -157,7 +157,7 @@ impl Bot {
         met
     }
 
-    /// Polls several times at once; all must do well, but one may find that another came first.
+    /// Polls several times at once. All must succeed, but one may find that another process was first.
     #[track_caller]
     pub(super) fn poll_at_once(&self, feed: &str, times: usize) {
         let args = ["poll", "--feed", feed];
@@ -173,7 +173,7 @@ impl Bot {
             let output = child.wait_with_output().expect("a child of ours");
             let said = String::from_utf8_lossy(&output.stderr);
             polled += usize::from(output.status.success());
-            // On a busy machine the first may take longer than the others wait for it.
+            // On a busy machine, the first may take longer than the others wait for it.
             let gave_way = said.contains(OVERTAKEN) || said.contains(IN_USE);
             assert!(output.status.success() || gave_way, "{args:?}: {said}");
         }
@@ -198,7 +198,7 @@ impl Bot {
         self.lines(&["items", "--format", "json", "--feed", feed, "--limit", "0"])
     }
 
-    /// What a feed's items are known by: `message_id` or `hash`. Each is there once, and the feed's own count agrees.
+    /// The identities of a feed's items: `message_id` or `hash`. Each is stored once, and the feed's own count agrees.
     #[track_caller]
     pub(super) fn known(&self, feed: &str, by: &str) -> BTreeSet<String> {
         let items = self.items(feed);
@@ -230,7 +230,7 @@ impl Bot {
         usize::try_from(items).expect("not that many")
     }
 
-    /// Fails unless the feed is well and nothing of it is known to be missing.
+    /// Fails unless the feed is healthy and has no gap.
     #[track_caller]
     pub(super) fn check_well(&self, feed: &str) {
         let feed = self.feed(feed);
@@ -239,8 +239,7 @@ impl Bot {
         assert_eq!(feed["gaps"], Value::Array(Vec::new()), "{feed}");
     }
 
-    /// Every mail of a feed is in exactly one story, and making the stories anew changes nothing: whatever was killed
-    /// left nothing half folded.
+    /// Every mail of a feed is in exactly one story, and a refold changes nothing: no kill left a partial fold.
     #[track_caller]
     pub(super) fn check_stories(&self, feed: &str) {
         let lines = self.ask(&["stories", "--all", "--feed", feed, "--format", "json"]);
@@ -257,7 +256,7 @@ impl Bot {
         assert!(said.contains("nothing changed"), "{said}");
     }
 
-    /// Writes a file beside the configuration; gives its path.
+    /// Writes a file beside the configuration; returns its path.
     pub(super) fn file(&self, name: &str, bytes: &[u8]) -> String {
         let path = self.home.path().join(name);
         if let Some(folder) = path.parent() {
@@ -273,27 +272,27 @@ impl Bot {
         sql(&self.database(), change);
     }
 
-    /// Makes the database believe that the subsystems were read long ago.
+    /// Sets the last reading of the subsystems in the database to long ago.
     pub(super) fn forget_when_subsystems_were_read(&self) {
         let change = "UPDATE subsystem_files SET read_at = min(read_at, 0), tried_at = 0";
         sql(&self.database(), change);
     }
 
-    /// Makes the database believe that the last poll of all feeds was long ago, as after a long time off.
+    /// Sets all polls in the database to long ago, as after a long downtime.
     pub(super) fn been_away(&self) {
         let change = "UPDATE feeds SET cursor = json_set(cursor, '$.polled_at', 0)";
         sql(&self.database(), change);
     }
 }
 
-/// Text as it was before a terminal's width broke it into lines, with a bar before each.
+/// Text before a terminal's width broke it into lines, with a bar before each.
 fn in_one_line(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
     let words = text.split_whitespace().filter(|&word| word != "▌");
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Changes a database from outside.
+/// Changes a database from outside of the program.
 fn sql(database: &Path, change: &'static str) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {

@@ -7,11 +7,11 @@ use super::bot::Bot;
 use super::{Server, check_holds, check_same, corpus_mails, ids, say, seeds};
 use crate::mails::{Mail, Mails};
 
-/// Within which a kill falls.
+/// The longest time until a kill.
 const KILL_WITHIN: Duration = Duration::from_millis(500);
-/// The mails that a seed sees.
+/// The number of mails at the seed.
 const SEEN_AT_FIRST: usize = 25;
-/// 2024-11-01, in unix seconds: where the tests' part of the corpus begins.
+/// The start of the tests' part of the corpus: 2024-11-01, in unix seconds.
 const CORPUS_FROM: i64 = 1_730_419_200;
 
 fn bot(server: &Server, host_gap_ms: u32) -> Bot {
@@ -19,7 +19,7 @@ fn bot(server: &Server, host_gap_ms: u32) -> Bot {
     Bot::with_gap(&Bot::archive(&url), host_gap_ms)
 }
 
-/// The mails of the seed and all that came since.
+/// The mails of the seed and all later ones.
 fn wanted(mails: &[Mail], first: usize) -> BTreeSet<String> {
     ids(&mails[first.saturating_sub(SEEN_AT_FIRST)..])
 }
@@ -28,7 +28,7 @@ fn known(bot: &Bot) -> BTreeSet<String> {
     bot.known("bpf", "message_id")
 }
 
-/// Seeds a feed with `first` mails, lets the rest in at once, and is killed while it catches up.
+/// Seeds a feed with `first` mails, publishes all others at once, and is killed while it catches up.
 fn check_catch_up(mails: &[Mail], first: usize, kills: u32, seed: u64) {
     let mut server = Server::inbox(mails, first);
     let mut bot = bot(&server, 15);
@@ -110,8 +110,11 @@ fn real_gitarchive_goes_on_after_a_purge() {
     server.command("purge 40");
     server.command("rm 50");
     let told = bot.poll_until_quiet("bpf");
-    assert!(!told.contains('@') && told.is_empty(), "told again: {told}");
-    // What is purged there stays here. Mails from before the seed may come, as history.
+    assert!(
+        !told.contains('@') && told.is_empty(),
+        "posted again: {told}"
+    );
+    // Purged mails stay in our database. Mails from before the seed may arrive, as history.
     check_holds("after the purge", &before, &known(&bot));
     server.command("purge 70");
     server.let_in(mails.len());
@@ -165,7 +168,7 @@ fn real_gitarchive_is_walked_back_over_epochs_though_it_is_killed() {
     bot.check_stories("bpf");
 }
 
-/// Mails came in several epochs while the pages were read, and then the list is read by git alone.
+/// Mails arrived in several epochs while the pages were read. Then the list is read only by git.
 #[test]
 fn real_gitarchive_takes_over_across_epochs() {
     let mails = Mails::new(26).threads(200).done();

@@ -18,7 +18,7 @@ use super::Server;
 use super::bot::Bot;
 use super::repository::{Commit, History, Repository};
 
-/// The longest time of a question that only asks; a fetch has ten times as much.
+/// The longest time of a question without a fetch. A fetch has ten times as much.
 const TIMEOUT: Duration = Duration::from_secs(2);
 const DISK_MB: u64 = 30;
 const HASH: &str = "0123456789012345678901234567890123456789";
@@ -45,7 +45,7 @@ impl Rude {
         Self { port, connections }
     }
 
-    /// Answers each HTTP request by its first line. Whether the client reads on is its own affair.
+    /// Answers each HTTP request by its first line. The client may stop reading.
     fn http(
         answer: impl Fn(&str, &mut dyn Write) -> std::io::Result<()> + Send + Sync + 'static,
     ) -> Self {
@@ -146,7 +146,7 @@ fn packet(out: &mut dyn Write, bytes: &[u8]) -> std::io::Result<()> {
     out.write_all(bytes)
 }
 
-/// The answer to `info/refs` of a server with version 2 of the protocol.
+/// The answer to `info/refs` by a server with version 2 of the protocol.
 fn capabilities(out: &mut dyn Write) -> std::io::Result<()> {
     head(out, "200 OK", "application/x-git-upload-pack-advertisement")?;
     packet(out, b"version 2\n")?;
@@ -169,7 +169,7 @@ async fn real_git_is_given_up_if_a_server_does_not_answer() {
 }
 
 #[tokio::test]
-async fn real_git_says_what_a_server_did() {
+async fn real_git_reports_the_fault_of_a_server() {
     let table = [
         ("404 Not Found", "text/plain", "Missing", "not found"),
         ("410 Gone", "text/plain", "Gone", "410"),
@@ -246,7 +246,7 @@ async fn real_git_believes_only_the_branch_that_was_asked_for() {
     assert_eq!(bytes, b"");
 }
 
-/// A server whose pack has so many files, each a megabyte that cannot be compressed.
+/// A server whose pack has this many files, each with a megabyte that cannot be compressed.
 fn endless_pack(files: u32) -> Rude {
     Rude::http(move |first, out| {
         if first.starts_with("GET") {
@@ -290,7 +290,7 @@ async fn real_git_is_given_up_if_a_pack_does_not_end() {
     let server = endless_pack(1 << 20);
     let got = ask(&server.url("git+http"), commits(), TIMEOUT * 10).await;
     check_error(&got, "TooBig", "git_max_mb");
-    // For so many, git reserves more memory than it may have.
+    // For this many files, git reserves more memory than it may have.
     let server = endless_pack(u32::MAX);
     let got = ask(&server.url("git+http"), commits(), TIMEOUT * 10).await;
     check_error(&got, "Broken", "");
@@ -311,7 +311,7 @@ async fn real_git_connects_to_no_private_host() {
     assert_eq!(server.connections.load(Ordering::SeqCst), 0);
 }
 
-/// If nobody waits any more, git ends, and the host is free for the next question.
+/// If the caller drops the question, git ends, and the host is free for the next one.
 #[tokio::test]
 async fn real_git_ends_with_the_question() {
     let (sender, ended) = std::sync::mpsc::channel();
@@ -331,7 +331,7 @@ async fn real_git_ends_with_the_question() {
         .expect("git closed the connection");
 }
 
-/// A commit with a message of many megabytes is left out and reported; its neighbours come, though one is odd.
+/// A commit with a message of many megabytes is left out and reported. Its neighbours are stored, and one of them is odd.
 #[test]
 fn real_git_leaves_out_a_commit_that_is_far_too_long() {
     let mut history = History::new(5);

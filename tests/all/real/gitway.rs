@@ -11,9 +11,9 @@ use super::repository::{Commit, History, Repository};
 use super::tree::{Rebased, check_titles, merged};
 use super::{Server, check_holds, check_same, corpus, say, seeds};
 
-/// Within which a kill falls.
+/// The longest time until a kill.
 const KILL_WITHIN: Duration = Duration::from_millis(500);
-/// The commits that a seed sees.
+/// The number of commits at the seed.
 const SEEN_AT_FIRST: &str = "--max-count=25";
 
 fn http(repository: &Path) -> Server {
@@ -33,7 +33,7 @@ fn delete_copies(bot: &Bot) {
     }
 }
 
-/// What a feed must have: the newest commits of `old`, and all that came since.
+/// The commits that a feed must have: the newest of `old`, and all later ones.
 fn wanted(repository: &Repository, old: &str, new: &str, paths: &[&str]) -> BTreeSet<String> {
     let range = format!("{old}..{new}");
     let limit = [&["--"], paths].concat();
@@ -42,7 +42,7 @@ fn wanted(repository: &Repository, old: &str, new: &str, paths: &[&str]) -> BTre
     all
 }
 
-/// Seeds a feed at `old`, moves the branch to `new`, is killed while it catches up, and has all that came, once.
+/// Seeds a feed at `old`, moves the branch to `new`, is killed while it catches up, and has all new commits once.
 fn check_catch_up(
     repository: &Repository,
     server: &Server,
@@ -67,7 +67,7 @@ fn check_catch_up(
     if paths.is_empty() {
         check_same("the seed and what came", &all, &known);
     } else {
-        // A seed has only what is younger than the horizon.
+        // A seed has only commits that are younger than the horizon.
         let limit = [&["--"], paths].concat();
         let range = format!("{old}..{new}");
         let came = repository.list(&[&[&*range][..], &limit].concat());
@@ -125,7 +125,7 @@ fn real_gitway_with_merges_catches_up_though_it_is_killed() {
     }
 }
 
-/// 3,000 commits of which most came by merges.
+/// 3,000 commits, most of them from merges.
 #[test]
 fn real_gitway_reads_three_thousand_commits_at_once() {
     let mut history = History::new(60);
@@ -146,7 +146,7 @@ fn real_gitway_reads_three_thousand_commits_at_once() {
     check_catch_up(&repository, &server, tips, &["kernel"], 0, 1);
 }
 
-/// Merges bring commits that were made long before the horizon of git's copy, from branches that began there.
+/// Merges bring commits from long before the horizon of git's copy, on branches that began there.
 #[test]
 fn real_gitway_reads_merges_of_old_branches() {
     let mut history = History::new(61);
@@ -173,7 +173,7 @@ fn real_gitway_reads_merges_of_old_branches() {
     let bot = check_catch_up(&repository, &server, tips, &[], 0, 0);
     let range = repository.list(&[&format!("{}..{}", tips.0, tips.1)]);
     assert_eq!(range.len(), 5);
-    // The whole history is there for those that ask.
+    // The whole history is there for tests that need it.
     bot.ask(&["backfill", "--feed", "tree", "--since", "2000-01-01"]);
     let all = repository.list(&[tips.1]);
     check_same("all", &all, &bot.known("tree", "hash"));
@@ -215,7 +215,7 @@ fn real_gitway_follows_a_branch_that_is_set_to_an_old_commit() {
 }
 
 #[test]
-fn real_gitway_tells_only_what_is_new_after_a_rebase() {
+fn real_gitway_posts_only_new_commits_after_a_rebase() {
     Rebased::new(7).check_by(false, http);
     Rebased::new(7).check_by(true, http);
     Rebased::new(30).check_by(true, http);
@@ -280,7 +280,7 @@ fn real_gitway_goes_on_when_a_deleted_branch_is_back() {
     bot.check_well("tree");
 }
 
-/// A copy may go at any time: nothing is told again, and nothing is missed.
+/// A copy may be deleted at any time: nothing is posted again, and nothing is missed.
 #[test]
 fn real_gitway_does_without_its_copy() {
     let mut history = History::new(64);
@@ -301,7 +301,7 @@ fn real_gitway_does_without_its_copy() {
         let said = bot.poll_until_quiet("tree");
         delete_copies(&bot);
         let again = bot.poll_until_quiet("tree");
-        assert!(!again.contains('('), "told again: {again}");
+        assert!(!again.contains('('), "posted again: {again}");
         for number in pair[0] + 1..=pair[1] {
             let mark = format!("({number})");
             if said.contains(&mark) {
@@ -338,9 +338,9 @@ fn real_gitway_asks_once_if_nothing_is_new() {
     }
     let after = requests();
     say(&format!("{} requests for ten polls", after - before));
-    // One for what the server can do, and one for the branch.
+    // One request for the server's capabilities, and one for the branch.
     assert_eq!(after - before, 20);
-    // Between two polls, git's copy only has what it had.
+    // Between two polls, git's copy does not grow.
     assert_eq!(copies(&bot).len(), 1);
 }
 
@@ -370,7 +370,7 @@ fn real_gitway_walks_back_though_it_is_killed() {
     check_titles(&bot, &repository);
 }
 
-/// A commit of a feed, as far as the command line shows it.
+/// A commit of a feed, as the command line shows it.
 fn shown(item: &Value) -> String {
     ["key", "title", "author", "at"]
         .map(|key| item[key].to_string())

@@ -7,16 +7,16 @@ use super::bot::Bot;
 use super::{Server, check_holds, check_same, corpus_mails, ids, is_long, say, seeds};
 use crate::mails::{Mail, Mails};
 
-/// 2024-11-01 and 2025-01-10, in unix seconds: where the tests' part of the corpus begins and where it is cut.
+/// The start and the end of the tests' part of the corpus: 2024-11-01 and 2025-01-10, in unix seconds.
 const CORPUS_FROM: i64 = 1_730_419_200;
 const CORPUS_CUT: i64 = 1_736_467_200;
-/// Where it begins in a long run: at its first mail.
+/// The start for a long run: the first mail of the corpus.
 const CORPUS_FIRST: i64 = 1_714_521_600;
-/// Within which a kill falls.
+/// The longest time until a kill.
 const KILL_WITHIN: Duration = Duration::from_millis(400);
 
-/// Seeds a feed with `first` mails, lets the rest in at once, is killed `kills` times while it catches up, and at the
-/// end has every mail that came, once.
+/// Seeds a feed with `first` mails, publishes all others at once, is killed `kills` times while it catches up, and at the
+/// end has every published mail once.
 fn check_catch_up(mails: &[Mail], first: usize, kills: u32, seed: u64) {
     let mut server = Server::inbox(mails, first);
     let mut bot = Bot::with_gap(&Bot::archive(&server.url), 15);
@@ -37,7 +37,7 @@ fn check_catch_up(mails: &[Mail], first: usize, kills: u32, seed: u64) {
     check_titles(&bot, mails);
 }
 
-/// Fails unless every item has its mail's subject.
+/// Fails unless every item has the subject of its mail.
 fn check_titles(bot: &Bot, mails: &[Mail]) {
     let titles: HashMap<&str, &str> = mails
         .iter()
@@ -106,7 +106,7 @@ fn check_small_steps(mails: &[Mail], first: usize, seed: u64) {
     bot.check_well("bpf");
 }
 
-/// Many mails of one second fill page after page on which time stands still.
+/// Many mails of one second fill several pages, so the time does not move from page to page.
 #[test]
 fn real_archive_gets_past_a_second_with_many_mails() {
     let mails = Mails::new(3)
@@ -121,7 +121,7 @@ fn real_archive_gets_past_a_second_with_many_mails() {
     check_catch_up(&begins_in_it, 30, 0, 5);
 }
 
-/// After a long time off, the mbox of the search bridges the way.
+/// After a long downtime, the mbox of a search fills the stretch.
 #[test]
 fn real_archive_catches_up_after_a_long_time_off() {
     let mails = Mails::new(6)
@@ -199,7 +199,7 @@ fn real_archive_is_walked_back_only_as_far_as_asked() {
     check_same(&since, &ids(&young), &bot.known("bpf", "message_id"));
 }
 
-/// What a search for `s:bpf` should find, derived from the subjects by hand.
+/// The right results of a search for `s:bpf`, computed from the subjects.
 fn with_bpf(mails: &[Mail]) -> BTreeSet<String> {
     let named = mails.iter().filter(|mail| {
         let mut words = mail.title.split(|c: char| !c.is_alphanumeric());
@@ -225,9 +225,9 @@ fn real_archive_narrowed_by_a_query_catches_up() {
     bot.check_well("bpf");
 }
 
-/// A search without results is answered by 404, which is no failure, and the first result is news.
+/// A search without results is answered by 404, which is no failure. The first result is news.
 #[test]
-fn real_archive_narrowed_to_nothing_is_well_and_tells_what_comes() {
+fn real_archive_narrowed_to_nothing_is_fine_and_posts_later_mails() {
     let mut mails = Mails::new(10).threads(30).done();
     mails.extend(Mails::new(11).in_one_second(1).done());
     let first = mails.len() - 1;
@@ -248,7 +248,7 @@ fn real_archive_narrowed_to_nothing_is_well_and_tells_what_comes() {
 }
 
 #[test]
-fn real_archive_that_is_empty_is_well_and_tells_its_first_mail() {
+fn real_archive_that_is_empty_is_fine_and_posts_its_first_mail() {
     let mails = Mails::new(12).in_one_second(1).threads(40).done();
     let mut server = Server::inbox(&mails, 0);
     let bot = Bot::new(&Bot::archive(&server.url));
@@ -264,7 +264,7 @@ fn real_archive_that_is_empty_is_well_and_tells_its_first_mail() {
     check_same("the inbox", &ids(&mails), &bot.known("bpf", "message_id"));
 }
 
-/// What another list has brought already says nothing of how far this one was read.
+/// Mails that another list brought earlier prove nothing about the cursor of this list.
 #[test]
 fn real_archive_catches_up_behind_another_that_shares_its_newest_mails() {
     let shared = Mails::new(30)
@@ -296,7 +296,8 @@ fn real_archive_catches_up_behind_another_that_shares_its_newest_mails() {
     bot.check_well("bpf");
 }
 
-/// Search learns of new mails late; a second full of mails that is read by search must not be left before it has.
+/// Search knows new mails only later. A walk by search must not leave a second full of mails before search knows all of
+/// them.
 #[test]
 fn real_archive_waits_for_search_where_only_search_helps() {
     let before = Mails::new(32).threads(40).done();
@@ -349,7 +350,7 @@ fn real_archive_that_goes_down_is_caught_up_with_when_it_is_back() {
     bot.check_well("bpf");
 }
 
-/// Several processes on one database get in nobody's way.
+/// Several processes may use one database.
 #[test]
 fn real_archive_is_polled_by_several_at_once() {
     let mails = Mails::new(41).threads(300).done();

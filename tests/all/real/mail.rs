@@ -1,4 +1,4 @@
-//! Mail through a real postfix, read in neomutt and in a browser: the whole round with a kill, mail that comes back, and a wrong
+//! Mail through a real postfix, read in neomutt and in a browser: the whole round with a kill, bounces, and a wrong
 //! certificate.
 
 use std::fs;
@@ -16,7 +16,7 @@ use crate::mail::world::{issue, links};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Where pictures are kept for people to look at.
+/// The folder of the pictures that people can look at.
 fn review() -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/review/mail");
     fs::create_dir_all(&folder).expect("room on the disk");
@@ -131,7 +131,7 @@ impl MailHouse {
             .expect("the program starts")
     }
 
-    /// Everything that was logged, for a test that fails.
+    /// All logs, for a test that fails.
     fn logs(&self) -> String {
         let read = |path: PathBuf| fs::read_to_string(path).unwrap_or_default();
         let home = self.home.path();
@@ -144,7 +144,7 @@ impl MailHouse {
         )
     }
 
-    /// Waits until something is so.
+    /// Waits until a condition holds.
     fn wait<T>(&self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         let started = Instant::now();
         loop {
@@ -207,7 +207,7 @@ impl MailHouse {
         store.close().await;
     }
 
-    /// An issue comes out.
+    /// An issue is published.
     async fn publish(&self, number: u32) {
         let store = Store::open(&self.home.path().join("bpfnews.sqlite"))
             .await
@@ -266,7 +266,7 @@ async fn real_mail_goes_the_whole_round_through_postfix() {
     let child = house.run();
     let (text, html) = house.mail("BPF updates 03");
     end(child);
-    // After a kill, nothing comes twice.
+    // After a kill, nothing is sent twice.
     let child = house.run();
     std::thread::sleep(Duration::from_secs(2));
     let issues = house
@@ -292,7 +292,7 @@ async fn real_mail_goes_the_whole_round_through_postfix() {
     );
 }
 
-/// The newest mail in neomutt, as it shows it on a terminal of 80 columns.
+/// The newest mail, as neomutt shows it on a terminal of 80 columns.
 fn read_in_neomutt(house: &MailHouse) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real/mutt.py");
     let output = Command::new("python3")
@@ -323,7 +323,7 @@ fn read_in_neomutt(house: &MailHouse) {
     );
 }
 
-/// The HTML part, pictured on a phone and on a desktop, light and dark.
+/// The HTML part as pictures of a phone and a desktop, light and dark.
 fn read_in_a_browser(html: &str) {
     let folder = TempDir::new().expect("a folder");
     let file = folder.path().join("mail.html");
@@ -335,7 +335,7 @@ fn read_in_a_browser(html: &str) {
     let away: Vec<&String> = asked
         .iter()
         .filter(|asked| asked.starts_with("http"))
-        // The browser's own, whatever page it shows.
+        // The browser's own requests, for any page.
         .filter(|asked| !asked.contains("google") && !asked.contains("gvt1.com"))
         .collect();
     assert!(away.is_empty(), "a mail loads nothing: {away:?}");

@@ -33,10 +33,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::Server;
 
-/// How long anything may take that the server must send.
+/// The longest time for anything that the server must send.
 const TOLD_MAX: Duration = Duration::from_secs(60);
 
-/// Says again who asked what.
+/// Repeats the command and its person.
 struct Echo;
 
 impl HandleCommands for Echo {
@@ -116,7 +116,7 @@ impl Home {
         }
     }
 
-    /// Asks the server something by hand, as somebody who needs no client for it.
+    /// Sends a request to the server by hand, for a person without a client.
     async fn call(&self, user: &str, method: &str, path: &str, body: Value) -> Value {
         let method = method.parse().expect("a method");
         let url = format!("{}/_matrix/client/v3{path}", self.server.url);
@@ -134,7 +134,7 @@ impl Home {
         serde_json::from_str(&answer).expect("JSON")
     }
 
-    /// A room of somebody's to which the bot and alice are invited.
+    /// A person's room with invites for the bot and alice.
     async fn room(&self, owner: &str, is_encrypted: bool) -> OwnedRoomId {
         let mut room = json!({"invite": [self.text("bot", "id")], "name": "BPF news"});
         if owner != "alice" {
@@ -151,7 +151,7 @@ impl Home {
         RoomId::parse(id).expect("an id")
     }
 
-    /// Lets nobody but those with this power level speak.
+    /// Allows only people with this power level to speak.
     async fn hush(&self, room: &RoomId, level: i64) {
         let path = format!("/rooms/{room}/state/m.room.power_levels/");
         let mut levels = self.call("alice", "GET", &path, json!({})).await;
@@ -159,7 +159,7 @@ impl Home {
         self.call("alice", "PUT", &path, levels).await;
     }
 
-    /// Somebody's client.
+    /// A person's client.
     async fn person(&self, user: &str) -> Client {
         let client = Client::builder().homeserver_url(&self.server.url).build();
         let client = client.await.expect("a client");
@@ -171,7 +171,7 @@ impl Home {
     }
 }
 
-/// A room of alice's into which she invited the bot.
+/// A room of alice's with an invite for the bot.
 async fn room(alice: &Client, bot: &str, is_encrypted: bool) -> OwnedRoomId {
     let mut request = CreateRoom::new();
     request.invite = vec![UserId::parse(bot).expect("an account")];
@@ -219,7 +219,7 @@ fn send(room: &RoomId, mark: &str, key: &str) -> Work {
     )
 }
 
-/// The messages that alice sees of the bot, oldest first: bodies as they are after edits, `-` for one taken back.
+/// The bot's messages that alice sees, oldest first: bodies after their edits, `-` for a removed one.
 async fn seen(alice: &Client, room: &RoomId) -> Vec<String> {
     alice.sync_once(at_once()).await.expect("a sync");
     let room = alice.get_room(room).expect("the room");
@@ -243,8 +243,8 @@ async fn seen(alice: &Client, room: &RoomId) -> Vec<String> {
         if relates["rel_type"] == "m.replace" {
             let body = content["m.new_content"]["body"].as_str().unwrap_or("?");
             let edited = seen.iter_mut().find(|(id, _)| relates["event_id"] == *id);
-            let edited = edited.expect("what was edited");
-            // An edit of what was taken back is shown by nobody.
+            let edited = edited.expect("the edited message");
+            // No client shows an edit of a removed message.
             if edited.1 != "-" {
                 edited.1 = body.to_owned();
             }
@@ -290,12 +290,12 @@ const POSTED: &str = "Posted: bpf: Take __sk_buff & <linux/bpf.h> https://lore.e
 const APPLIED: &str = "Applied: bpf: Take __sk_buff & <linux/bpf.h> https://lore.example/bpf/1/";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn real_matrix_rooms_show_a_post_once_and_as_it_stands() {
+async fn real_matrix_rooms_show_a_post_once_in_its_present_state() {
     let home = Home::start(&[]);
     let folder = TempDir::new().expect("a temporary folder");
     let alice = home.person("alice").await;
     for is_encrypted in [false, true] {
-        // The invite comes while the bot is down.
+        // The invite arrives while the bot is down.
         let room = room(&alice, &home.text("bot", "id"), is_encrypted).await;
         let name = if is_encrypted { "encrypted" } else { "plain" };
         let key = |key: &str| format!("{name}-{key}");
@@ -341,8 +341,8 @@ async fn real_matrix_rooms_show_a_post_once_and_as_it_stands() {
         assert_eq!(found, Ok(Some(first.clone())), "{name}: found by its mark");
         assert_eq!(bot.find(&send(&room, "c", "x")).await, Ok(None));
 
-        // Somebody lets moderators alone speak, and thinks better of it. Without a sync, the bot cannot know whether it is the
-        // room or the message.
+        // A person allows only moderators to speak, and changes that back. Without a sync, the bot cannot know whether the
+        // room or the message is the reason.
         home.hush(&room, 50).await;
         let refused = bot.deliver(&send(&room, "d", &key("6"))).await;
         let is_told = matches!(
@@ -361,7 +361,7 @@ async fn real_matrix_rooms_show_a_post_once_and_as_it_stands() {
             .expect("a post");
         assert_eq!(seen(&alice, &room).await, [APPLIED, "-", POSTED], "{name}");
 
-        // What a moderator took back stays away.
+        // A message that a moderator removed stays removed.
         let theirs = alice.get_room(&room).expect("the room");
         let id = EventId::parse(&first.message).expect("an id");
         theirs.redact(&id, None, None).await.expect("a redaction");
@@ -419,7 +419,7 @@ async fn real_matrix_a_lost_device_a_lost_server_and_a_lost_account() {
     );
     assert!(is_channels, "{refused:?}");
 
-    // Somebody logs the bot out.
+    // A person logs the bot out.
     let text = std::fs::read_to_string(folder.path().join("session.json")).expect("a session");
     let session: Value = serde_json::from_str(&text).expect("JSON");
     let token = session["session"]["access_token"]
@@ -502,7 +502,7 @@ async fn real_matrix_invites_commands_outages_and_kicks() {
         wait_for("an answer", async || seen(&alice, room).await == [right]).await;
     }
 
-    // The server is away for a while.
+    // The server is down for a while.
     home.server.command("down");
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert!(!listening.is_finished(), "an outage ends nothing");
@@ -516,7 +516,7 @@ async fn real_matrix_invites_commands_outages_and_kicks() {
     })
     .await;
 
-    // Whoever throws the bot out does not see it come back by itself.
+    // The person who removed the bot from the room does not see it come back without an invite.
     let id = UserId::parse(&me).expect("an account");
     theirs.kick_user(&id, None).await.expect("a kick");
     wait_for("the kick is known", async || {
@@ -545,7 +545,7 @@ async fn real_matrix_a_server_that_limits_is_obeyed() {
     let alice = home.person("alice").await;
     let room = room(&alice, &home.text("bot", "id"), false).await;
 
-    // Paced, the bot never meets the limit: what would is put off before it is sent.
+    // With pauses, the bot never meets the limit, because it delays each send that would.
     let mut settings = home.settings(folder.path());
     settings.send_gap = Duration::from_secs(5);
     let bot = Matrix::new(settings);
@@ -564,7 +564,7 @@ async fn real_matrix_a_server_that_limits_is_obeyed() {
     assert!((3..=6).contains(&waits), "ten at once: {waits}");
     assert_eq!(seen(&alice, &room).await.len(), 13);
 
-    // In a hurry it does, and obeys.
+    // Without them it meets the limit, and obeys it.
     drop(bot);
     let bot = home.bot(folder.path());
     let mut later = None;

@@ -1,7 +1,7 @@
-//! The program against the real public-inbox, the real cgit and the real Synapse, on loopback: nothing is missed, nothing is kept twice,
-//! also when it is killed at any moment.
+//! The program against the real public-inbox, the real cgit and the real Synapse, on loopback. Nothing is missed and
+//! nothing is stored twice, also if the program is killed at any moment.
 //!
-//! Tests that need those servers have names that begin with `real_`; `tests/run` installs what they need.
+//! Tests that need those servers have names that begin with `real_`; `tests/run` installs those servers.
 
 mod bot;
 mod faulty;
@@ -31,21 +31,21 @@ use tempfile::TempDir;
 
 use crate::mails::{self, Mail};
 
-/// A real server, run by a script of `tests/real`. It ends when its standard input does, however the test ends.
+/// A real server, run by a script of `tests/real`. It ends when its standard input does, so it ends with the test.
 struct Server {
     child: Child,
     commands: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
-    /// Where it serves.
+    /// Its address.
     url: String,
-    /// Mails or repositories that it was given.
+    /// The number of mails or repositories that it has.
     _files: Option<TempDir>,
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         self.commands = None;
-        // Its exit status says nothing that the test did not see.
+        // Its exit status adds nothing to the result of the test.
         let _ = self.child.wait();
     }
 }
@@ -69,12 +69,14 @@ impl Server {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|e| {
-                panic!("{script} does not start ({e}): run tests/run, which installs what it needs")
+                panic!(
+                    "{script} does not start ({e}): run tests/run, which installs its dependencies"
+                )
             });
         let mut errors = child.stderr.take().expect("it is piped");
         let said = std::thread::spawn(move || {
             let mut said = String::new();
-            // Whatever can be read of a dying server's words helps.
+            // The readable part of a failed server's output helps.
             let _ = errors.read_to_string(&mut said);
             said
         });
@@ -87,7 +89,7 @@ impl Server {
             let _ = child.wait();
             let said = said.join().expect("it only reads");
             panic!(
-                "{script} could not start its server: run tests/run, which installs what it needs \
+                "{script} could not start its server: run tests/run, which installs its dependencies \
                  (tests/run --hermetic goes without real servers)\n{said}"
             );
         }
@@ -127,12 +129,12 @@ impl Server {
         Self::start("gitserver.py", &args, None)
     }
 
-    /// Lets more mails in; gives how many are in.
+    /// Publishes more mails; returns how many are published.
     fn let_in(&mut self, count: usize) -> usize {
         self.command(&format!("more {count}"))
     }
 
-    /// Lets more mails in while a server that could show them is down.
+    /// Publishes more mails while a server that could show them is down.
     fn let_in_quietly(&mut self, count: usize) -> usize {
         self.command(&format!("quietly {count}"))
     }
@@ -146,7 +148,7 @@ impl Server {
         line
     }
 
-    /// What the script says to a command.
+    /// The script's answer to a command.
     fn ask(&mut self, command: &str) -> String {
         let commands = self.commands.as_mut().expect("the server runs");
         writeln!(commands, "{command}").expect("the server listens");
@@ -161,7 +163,7 @@ impl Server {
     }
 }
 
-/// A file of the corpus, where that is there; the tests then run on it as well.
+/// A file of the corpus, if that is installed; the tests then also run on it.
 fn corpus(file: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("BPFNEWS_CORPUS").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"),
@@ -194,14 +196,14 @@ fn ids(mails: &[Mail]) -> BTreeSet<String> {
     mails.iter().map(|mail| mail.id.clone()).collect()
 }
 
-/// Fails with what is missing and what is too much.
+/// Fails with the missing and the surplus values.
 #[track_caller]
 fn check_same(what: &str, wanted: &BTreeSet<String>, got: &BTreeSet<String>) {
     let missing: Vec<_> = wanted.difference(got).collect();
     let extra: Vec<_> = got.difference(wanted).collect();
     assert!(
         missing.is_empty() && extra.is_empty(),
-        "{what}: {} wanted, {} there; {} missing: {:?}; {} too much: {:?}",
+        "{what}: {} wanted, {} found; {} missing: {:?}; {} too many: {:?}",
         wanted.len(),
         got.len(),
         missing.len(),
@@ -211,24 +213,24 @@ fn check_same(what: &str, wanted: &BTreeSet<String>, got: &BTreeSet<String>) {
     );
 }
 
-/// As [`check_same`], but more may be there.
+/// As [`check_same`], but surplus values are allowed.
 #[track_caller]
 fn check_holds(what: &str, wanted: &BTreeSet<String>, got: &BTreeSet<String>) {
     let both = got.intersection(wanted).cloned().collect();
     check_same(what, wanted, &both);
 }
 
-/// Whether the longer variants were asked for (`tests/run --long`).
+/// Whether the longer variants run (`tests/run --long`).
 pub(crate) fn is_long() -> bool {
     std::env::var_os("BPFNEWS_LONG").is_some()
 }
 
-/// What the moments of kills are drawn from.
+/// The random numbers for the moments of kills.
 fn seeds() -> std::ops::Range<u64> {
     if is_long() { 0..10 } else { 0..1 }
 }
 
-/// Prints what a person who runs the tests may want to know, with or without `--nocapture`.
+/// Prints a message for people who run the tests, with or without `--nocapture`.
 pub(crate) fn say(what: &str) {
     let _ = writeln!(std::io::stderr(), "{what}");
 }

@@ -20,7 +20,7 @@ fn by(addresses: &[&str]) -> String {
     format!("[[feed]]\nname = \"bpf\"\nkind = \"archive\"\nurl = {addresses:?}\n")
 }
 
-/// What `bpfnews feeds` says of the feed.
+/// The report of `bpfnews feeds` about the feed.
 fn notes(bot: &Bot) -> String {
     bot.ask(&["feeds"])
 }
@@ -80,7 +80,7 @@ fn real_news_of_a_purged_archive_is_no_gap() {
     let bot = Bot::new(&Bot::archive(&news));
     bot.poll("bpf");
     server.command("more 40");
-    // One that was read, the last one, and two that were not read yet.
+    // One read mail, the last one, and two that were not read yet.
     for index in [99, 105, 139] {
         server.command(&format!("remove {}", mails[index].id));
     }
@@ -120,7 +120,7 @@ fn real_news_is_walked_back() {
     bot.check_stories("bpf");
 }
 
-/// The same mails come by NNTP and by HTTP, whichever is first, with the same text.
+/// The same mails arrive by NNTP and by HTTP, in either order, with the same text.
 #[test]
 fn real_news_has_the_items_of_the_pages() {
     let mails = Mails::new(230).threads(120).done();
@@ -143,7 +143,7 @@ fn real_news_has_the_items_of_the_pages() {
     assert_eq!(facts(&by_news), facts(&by_web));
 }
 
-/// A wall before the first address: news goes on by the next one, maintainers get one notice, and nothing is lost or doubled.
+/// A wall at the first address: news continues by the next one, maintainers get one notice, and nothing is lost or doubled.
 #[test]
 fn real_news_goes_on_when_a_wall_comes_up_before_the_pages() {
     for seed in seeds() {
@@ -183,7 +183,7 @@ fn real_news_goes_on_when_a_wall_comes_up_before_the_pages() {
         assert_eq!(notices, 1, "{told}");
         bot.check_well("bpf");
 
-        // The wall is gone, and the best address is tried again when its time has come.
+        // The wall is gone, and the best address is tried again at its time.
         server.command("unwall");
         bot.end_pause();
         told.push_str(&bot.poll_until_quiet("bpf"));
@@ -200,7 +200,7 @@ fn real_news_goes_on_when_a_wall_comes_up_before_the_pages() {
         server.command("more 40");
         bot.poll_until_quiet("bpf");
 
-        // The other way round: the wall is gone, and the news server too.
+        // The reverse: the wall is gone, and so is the news server.
         server.command("unwall");
         server.command("news-down");
         server.let_in_quietly(mails.len());
@@ -219,7 +219,7 @@ fn real_news_goes_on_when_a_wall_comes_up_before_the_pages() {
     }
 }
 
-/// The configuration changes from pages to the newsgroup: reading goes on where it stood.
+/// The configuration changes from pages to the newsgroup, and reading continues from the cursor.
 #[test]
 fn real_news_takes_over_from_the_pages() {
     let mails = Mails::new(250).threads(300).done();
@@ -266,13 +266,13 @@ fn real_news_comes_by_tls_from_a_server_that_proves_itself() {
         &bot.known("bpf", "message_id"),
     );
     bot.check_well("bpf");
-    // By the address, which the certificate names too.
+    // By the IP address, which the certificate names too.
     bot.reconfigure(&Bot::archive(&news.replace("localhost", "127.0.0.1")));
     bot.poll_until_quiet("bpf");
     bot.check_well("bpf");
 }
 
-/// INN, the news server of Usenet, numbers and lists in its own way.
+/// INN, the news server of Usenet, has its own numbers and lists.
 #[test]
 fn real_news_comes_from_inn_as_well() {
     if !std::path::Path::new("/usr/lib/news/bin/innd").exists() {
@@ -288,7 +288,7 @@ fn real_news_comes_from_inn_as_well() {
         "the first poll reads the newest articles"
     );
     assert_eq!(server.command("more 300"), 330);
-    // One that was read, two that were not, and the last one.
+    // One read mail, two that were not read, and the last one.
     for number in [10, 40, 41, 330] {
         server.command(&format!("cancel {number}"));
     }

@@ -1,4 +1,4 @@
-//! A proxy before a real server that misbehaves as a front end does: right statuses and lengths, wrong pages.
+//! A proxy before a real server. It misbehaves like a front end: right statuses and lengths, wrong pages.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -17,12 +17,12 @@ pub(super) enum Answer {
 }
 
 pub(super) struct Proxy {
-    /// The server's URL, by the proxy.
+    /// The server's URL through the proxy.
     pub(super) url: String,
 }
 
 impl Proxy {
-    /// Before the server at `url`.
+    /// A proxy before the server at `url`.
     pub(super) fn new(
         url: &str,
         fault: impl Fn(&str) -> (String, Answer) + Send + Sync + 'static,
@@ -35,7 +35,7 @@ impl Proxy {
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let (server, fault) = (server.clone(), Arc::clone(&fault));
-                // A client that goes away is no failure of the test.
+                // A client that closes the connection is no failure of the test.
                 std::thread::spawn(move || drop(serve(client, &server, &*fault)));
             }
         });

@@ -1,4 +1,4 @@
-//! Git repositories of our own making: straight lines, merges, rebased branches.
+//! Generated Git repositories: straight lines, merges, rebased branches.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use chrono::Utc;
 use tempfile::TempDir;
 
-/// How long ago a generated history begins: so short that what comes is news.
+/// The age of a generated history: so short that new commits are news.
 const BEGIN_AGO_S: i64 = 5 * 86_400;
 /// The branch that is served.
 const SERVED: &str = "refs/heads/master";
@@ -22,7 +22,7 @@ pub(super) struct Repository {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Commit {
     pub(super) message: String,
-    /// Parents, as numbers of commits made before; the first is the one whose files are kept.
+    /// Parents, as numbers of earlier commits; the files of the first one are kept.
     pub(super) parents: Vec<usize>,
     /// The file that it changes.
     pub(super) file: String,
@@ -31,7 +31,7 @@ pub(super) struct Commit {
     pub(super) at: i64,
 }
 
-/// A history in the making. Commits are numbered from 1.
+/// A history that is being generated. Commits are numbered from 1.
 pub(super) struct History {
     pub(super) commits: Vec<Commit>,
     random: fastrand::Rng,
@@ -52,13 +52,13 @@ impl History {
         self.commits.len()
     }
 
-    /// A commit with an odd message on top of these, made some minutes later.
+    /// A commit with an odd message on top of these, some minutes later.
     pub(super) fn commit(&mut self, parents: &[usize], file: &str) -> usize {
         self.now += self.random.i64(0..600);
         self.commit_at(parents, file, self.now)
     }
 
-    /// The same, dated freely.
+    /// The same with any date.
     pub(super) fn commit_at(&mut self, parents: &[usize], file: &str, at: i64) -> usize {
         let message = if parents.len() > 1 {
             format!(
@@ -78,7 +78,7 @@ impl History {
         })
     }
 
-    /// `count` commits in a line on top of `parent` (0: none); gives the last.
+    /// `count` commits in a line on top of `parent` (0: none); returns the last one.
     pub(super) fn line(&mut self, mut parent: usize, count: usize, file: &str) -> usize {
         for _ in 0..count {
             let parents: &[usize] = if parent == 0 { &[] } else { &[parent] };
@@ -87,7 +87,7 @@ impl History {
         parent
     }
 
-    /// A line that was made some days before now.
+    /// A line of commits from some days before now.
     pub(super) fn old_line(&mut self, parent: usize, count: usize, file: &str) -> usize {
         let days = self.random.i64(1..20);
         let now = self.now;
@@ -120,7 +120,7 @@ impl History {
 }
 
 impl Repository {
-    /// With these commits; nothing is served yet.
+    /// A repository with these commits; it serves none of them yet.
     pub(super) fn new(history: &History) -> Self {
         let repository = Self::empty();
         repository.import(&history.commits);
@@ -136,7 +136,7 @@ impl Repository {
         repository
     }
 
-    /// With what a bundle holds.
+    /// A repository with the content of a bundle.
     pub(super) fn unbundled(bundle: &Path) -> Self {
         let repository = Self::empty();
         let bundle = bundle.to_str().expect("a path that is text");
@@ -241,7 +241,7 @@ impl Repository {
         self.git(&["update-ref", SERVED, revision]);
     }
 
-    /// What `git rev-list` lists.
+    /// The output of `git rev-list`.
     #[track_caller]
     pub(super) fn list(&self, args: &[&str]) -> BTreeSet<String> {
         let args: Vec<&str> = std::iter::once("rev-list")
@@ -250,7 +250,7 @@ impl Repository {
         self.git(&args).lines().map(str::to_owned).collect()
     }
 
-    /// Forgets everything that no branch holds any more, but what is served.
+    /// Deletes all commits that no branch holds any more, but keeps the served ones.
     pub(super) fn forget_unserved(&self) {
         for name in self
             .git(&["for-each-ref", "--format=%(refname)", "refs/all"])

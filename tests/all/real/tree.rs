@@ -8,9 +8,9 @@ use super::bot::Bot;
 use super::repository::{Commit, History, Repository};
 use super::{Server, check_holds, check_same, corpus, say, seeds};
 
-/// Within which a kill falls.
+/// The longest time until a kill.
 const KILL_WITHIN: Duration = Duration::from_millis(400);
-/// Entries of cgit's Atom: what a seed sees.
+/// The number of entries in cgit's Atom, which a seed sees.
 const SEEN_AT_FIRST: &str = "--max-count=10";
 
 /// Fails unless every stored commit has its own subject.
@@ -27,7 +27,7 @@ pub(super) fn check_titles(bot: &Bot, repository: &Repository) {
     }
 }
 
-/// Seeds a feed at `old`, moves the branch to `new`, is killed while it catches up, and has all that came, once.
+/// Seeds a feed at `old`, moves the branch to `new`, is killed while it catches up, and has all new commits once.
 fn check_catch_up(
     repository: &Repository,
     old: &str,
@@ -98,7 +98,7 @@ fn real_tree_catches_up_on_the_corpus_though_it_is_killed() {
     );
 }
 
-/// Lines beside the main one, older than what is on it, merged one by one, by an octopus, and one inside the other.
+/// Side branches, older than the commits of the main one, merged one by one, by an octopus, and one inside the other.
 pub(super) fn merged(history: &mut History, mut tip: usize, rounds: usize) -> usize {
     for round in 0..rounds {
         let file = format!("net/side-{round}.c");
@@ -142,7 +142,7 @@ fn real_tree_with_merges_catches_up_though_it_is_killed() {
     }
 }
 
-/// Poll by poll, each merge as it comes.
+/// Poll by poll: each merge when it arrives.
 #[test]
 fn real_tree_with_merges_is_followed_step_by_step() {
     let mut history = History::new(70);
@@ -171,7 +171,7 @@ fn real_tree_with_merges_is_followed_step_by_step() {
 }
 
 #[test]
-fn real_tree_limited_to_paths_gives_what_touches_them_once() {
+fn real_tree_limited_to_paths_returns_their_commits_once() {
     let mut history = History::new(80);
     let files = [
         "kernel/bpf/verifier.c",
@@ -263,12 +263,12 @@ impl Rebased {
         }
     }
 
-    /// Follows the branch over the rebase; fails unless all is stored and only what is new is announced.
+    /// Follows the branch over the rebase. Fails unless all is stored and only new commits are announced.
     fn check(&self, forgotten: bool) {
         self.check_by(forgotten, Server::cgit);
     }
 
-    /// The same by another server.
+    /// The same with another server.
     pub(super) fn check_by(&self, forgotten: bool, serve: fn(&Path) -> Server) {
         let repository = &self.repository;
         repository.serve_revision(&self.base);
@@ -278,7 +278,7 @@ impl Rebased {
         repository.serve_revision(&self.before);
         let told = bot.poll_until_quiet("tree");
         for subject in &self.old_subjects {
-            assert!(told.contains(subject), "not told: {subject}\n{told}");
+            assert!(told.contains(subject), "not posted: {subject}\n{told}");
         }
         repository.serve_revision(&self.after);
         let came = repository.list(&[&format!("{}..{}", self.before, self.after)]);
@@ -290,7 +290,7 @@ impl Rebased {
         let feed = bot.feed("tree");
         assert_eq!(feed["state"], "ok", "{feed}");
         for subject in &self.new_subjects {
-            assert!(told.contains(subject), "not told: {subject}\n{told}");
+            assert!(told.contains(subject), "not posted: {subject}\n{told}");
         }
         let again: Vec<&String> = self
             .old_subjects
@@ -299,23 +299,23 @@ impl Rebased {
                 told.contains(&subject[subject.rfind('(').expect("a number ends it")..])
             })
             .collect();
-        assert!(again.is_empty(), "told again: {again:?}\n{told}");
+        assert!(again.is_empty(), "posted again: {again:?}\n{told}");
     }
 }
 
 #[test]
-fn real_tree_that_is_rebased_tells_only_what_is_new() {
+fn real_tree_that_is_rebased_posts_only_new_commits() {
     Rebased::new(7).check(false);
     Rebased::new(7).check(true);
 }
 
 #[test]
-fn real_tree_with_a_long_branch_that_is_rebased_tells_only_what_is_new() {
+fn real_tree_with_a_long_rebased_branch_posts_only_new_commits() {
     Rebased::new(30).check(true);
     Rebased::new(30).check(false);
 }
 
-/// The old tip is forgotten, the log knows no way, and the feed is walked back by hash.
+/// The old tip is deleted, the log finds no way, and the feed is walked back by hash.
 #[test]
 fn real_tree_that_is_rebased_is_walked_back_by_hash_though_it_is_killed() {
     let rebased = Rebased::new(90);

@@ -1,4 +1,4 @@
-//! A clock that jumps a year ahead, or back again, floods nobody and stalls nothing.
+//! A clock that jumps a year ahead, or back again, causes no flood and stops nothing.
 
 use bpfnews::config::{ChannelMode, Schedule};
 use chrono::{NaiveTime, TimeDelta};
@@ -29,7 +29,7 @@ fn article(minutes: i64, title: &str) -> Article {
     }
 }
 
-/// A pass of everything that `run` does.
+/// One pass of everything that `run` does.
 async fn pass(world: &mut World, chat: &Chat) {
     before_polls(&world.ingest).await;
     world.poll().await;
@@ -64,7 +64,7 @@ async fn a_year_ahead_and_back() {
     let mut world = begin(&chat).await;
     let before = chat.room("").len();
 
-    // Ahead: what is there is announced, and nothing twice.
+    // Ahead: the present news is announced, and nothing twice.
     world.advance(TimeDelta::days(365));
     put_mails(&world, &[patch(1, 130)]);
     world.put(
@@ -93,12 +93,12 @@ async fn a_year_ahead_and_back() {
         world.check_ok(name).await;
     }
 
-    // Some wait for a list, and one for its hour.
+    // Some stories wait for a list, and one waits for its hour.
     put_mails(&world, &[patch(1, 130), patch(2, 140), patch(3, 141)]);
     world.advance(TimeDelta::minutes(66));
     pass(&mut world, &chat).await;
 
-    // Back: polled again within a gap, announced at once, lists made at their time.
+    // Back: feeds are polled again within a gap, news is announced at once, and lists are made at their time.
     world.advance(TimeDelta::days(-365));
     pass(&mut world, &chat).await;
     for name in ["bpf", "blog"] {
@@ -128,7 +128,7 @@ async fn a_year_ahead_and_back() {
     for _ in 0..3 {
         pass(&mut world, &chat).await;
     }
-    // Each patch and each article stands once in the first room, alone or on a list, and once in the daily list.
+    // Each patch and each article is once in the first room, alone or in a list, and once in the daily list.
     let marks = chat.marks();
     let mut once = marks.clone();
     once.dedup();
@@ -136,14 +136,14 @@ async fn a_year_ahead_and_back() {
         .iter()
         .filter(|mark| marks.iter().filter(|other| other == mark).count() != 2)
         .collect();
-    // What the healthy feed published last may wait for its list.
+    // The last article of the healthy feed may wait for its list.
     assert!(twice.len() <= 3, "{twice:?} of {marks:?}");
     assert!(once.len() >= 4 + 2, "{once:?}");
     assert!(chat.room("daily").len() <= 4, "{:?}", chat.room("daily"));
 }
 
 #[tokio::test]
-async fn what_waits_when_the_clock_goes_back_does_not_wait_for_a_year() {
+async fn after_a_clock_step_back_nothing_waits_for_a_year() {
     let chat = Chat::new();
     let mut world = begin(&chat).await;
     world.advance(TimeDelta::days(365));

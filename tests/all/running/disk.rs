@@ -1,4 +1,4 @@
-//! A disk that is full: `run` rests, reports it once, and goes on when there is room; nothing is lost or posted twice.
+//! A full disk: `run` pauses, reports it once, and continues when there is space. Nothing is lost or posted twice.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -19,7 +19,7 @@ use crate::rude::{Act, Rude, answer};
 
 const TEXT: &str = "Words that take room, again and again. ";
 
-/// The pages that the writer may use; the number there is now, where it is less.
+/// The number of pages that the database may use; at least its present number.
 async fn allow_pages(store: &Store, most: i64) {
     let mut tx = store.write().await.expect("a transaction");
     sqlx::query(sqlx::AssertSqlSafe(format!(
@@ -77,7 +77,7 @@ async fn a_full_disk_is_waited_for() {
     let asked = || upstream.seen().len();
     let test = async {
         wait_for("it polls", || asked() > 0).await;
-        // It rests: nobody is asked again and again.
+        // It pauses: no host gets repeated requests.
         tokio::time::sleep(Duration::from_secs(3)).await;
         assert_eq!(asked(), 1);
         assert_eq!(chat.sends(), 0);
@@ -95,13 +95,13 @@ async fn a_full_disk_is_waited_for() {
     assert_eq!(
         (many.0, chat.sends()),
         (40, 1),
-        "all is kept, and the sample told once"
+        "everything is stored, and the sample is posted once"
     );
 }
 
 /// When the disk is full, SQLite may end a transaction by itself.
 #[tokio::test]
-async fn a_transaction_that_sqlite_ended_is_in_nobodys_way() {
+async fn a_transaction_that_sqlite_ended_blocks_nobody() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = Store::open(&folder.path().join("bpfnews.sqlite")).await;
     let store = store.expect("a database");

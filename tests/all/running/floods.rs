@@ -1,4 +1,4 @@
-//! A thousand connections to the pages that ask for nothing: the program keeps file handles for its polls.
+//! A thousand connections to the pages without a whole request: the program keeps file handles for its polls.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -10,14 +10,14 @@ use super::stops::{ARTICLE, Running, configure, feed, until};
 use crate::cli::folder;
 use crate::rude::{Rude, answer};
 
-/// Connections that ask for half of something.
+/// The number of connections with half a request.
 const HALF_OPEN: usize = 1_000;
-/// The file handles that a process usually has.
+/// The usual limit of file handles of a process.
 const HANDLES: usize = 1_024;
 /// The longest that a page may take while others hold the connections.
 const PAGE_MAX: Duration = Duration::from_secs(90);
 
-/// Sets the most file handles of a process.
+/// Sets the limit of file handles of a process.
 fn limit_handles(process: u32, most: usize) {
     let limit = Command::new("prlimit")
         .args(["--pid", &process.to_string()])
@@ -28,7 +28,7 @@ fn limit_handles(process: u32, most: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_half_open_connections_hold_up_no_poll() {
-    // The other ends are ours.
+    // The other ends of the connections belong to this process.
     limit_handles(std::process::id(), HALF_OPEN * 4);
     let upstream = Rude::always(answer("200 OK", &[], ARTICLE)).await;
     let free = TcpListener::bind("127.0.0.1:0").await.expect("a port");

@@ -1,4 +1,5 @@
-//! What an operator asks and changes from the command line: channels, mutes, retractions, pauses, the audit log, the log itself.
+//! The questions and changes of an operator on the command line: channels, mutes, retractions, pauses, the audit log, the
+//! program's log.
 
 use std::path::Path;
 
@@ -66,14 +67,14 @@ async fn database(home: &Path) -> SqliteConnection {
 }
 
 #[tokio::test]
-async fn channels_are_named_with_their_trouble_and_its_cure() {
+async fn channels_are_named_with_their_problem_and_advice() {
     let folder = house();
     let home = folder.path();
     good(home, &["feeds"]);
     let told = good(home, &["channels"]);
     assert_eq!(told.matches("ok\n").count(), 2, "{told}");
     let mut database = database(home).await;
-    // New channels may have a sample in their queue.
+    // The queue of a new channel may contain a sample.
     let changes = "
         DELETE FROM deliveries;
         UPDATE channels SET paused_at = 1700000000, paused_why = 'the bot \x1b[31mmay not speak' WHERE name = 'one';
@@ -108,7 +109,7 @@ async fn channels_are_named_with_their_trouble_and_its_cure() {
         (&2.into(), &1.into())
     );
     assert_eq!(json[1]["oldest_due_at"], "2023-11-14T22:15:00Z");
-    // To look changes nothing.
+    // The list changes nothing.
     let paused = sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM channels WHERE paused_at > 0");
     assert_eq!(
         paused.fetch_one(&mut database).await.expect("it answers"),

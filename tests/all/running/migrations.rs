@@ -10,7 +10,7 @@ use bpfnews::story::relevance::FoldRules;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 
-/// Rows for the tables that a migration brought, by its version; a version without is not tested as a start.
+/// Rows for the tables of a migration, by its version. A version without rows is not tested as a start.
 const ROWS: [(i64, &str); 5] = [
     (
         1,
@@ -67,7 +67,7 @@ const ROWS: [(i64, &str); 5] = [
     ),
 ];
 
-/// What must be there as it was, as far as the version had it: a question and the version that it needs.
+/// The data that must be unchanged, if the version had it: a question and the version that it needs.
 const KEPT: [(i64, &str); 8] = [
     (
         1,
@@ -187,7 +187,7 @@ async fn every_earlier_version_is_brought_up_to_date_and_loses_nothing() {
                 .await
                 .expect("an answer");
         assert!(broken.is_empty(), "{version}: {broken:?}");
-        // The program can work with it.
+        // The program can use the database.
         let all = items::all_numbers(store.read()).await.expect("an answer");
         let text = items::text_of(store.read(), 2).await.expect("an answer");
         assert_eq!(text, "kept", "{version}");
@@ -243,7 +243,7 @@ async fn an_older_backup_is_brought_up_to_date_and_its_channels_are_looked_throu
     let ready = backup::prepare(&database, &old)
         .await
         .expect("a good backup");
-    // The last that it knows of is 200; a delivery that is owed was tried at 161; an hour of margin.
+    // The last time that the database knows is 200. A queued delivery was tried at 161. The margin is an hour.
     assert_eq!(ready.recall_from, 161 - 3600);
     let was_there = ready.put_in_place(&folder.path().join("aside")).await;
     assert!(!was_there.expect("files can be renamed"));

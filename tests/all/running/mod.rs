@@ -1,4 +1,4 @@
-//! What an operator relies on: one process at a time, backups, upgrades, a disk that is full, a clock that jumps.
+//! Operation: one process at a time, backups, upgrades, a full disk, a clock that jumps.
 
 mod clock;
 mod disk;

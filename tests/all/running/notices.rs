@@ -1,4 +1,4 @@
-//! Maintainers hear of what is wrong once, with what to do about it, and once more when it is well again; readers never.
+//! Maintainers get one notice for each problem, with advice, and another one when it is over. Readers never get them.
 
 use chrono::TimeDelta;
 
@@ -21,7 +21,7 @@ async fn begin(chat: &Chat) -> World {
     world
 }
 
-/// Polls for so many hours, starting anew in between.
+/// Polls for this many hours, with a restart before each poll.
 async fn go_on(world: &mut World, chat: &Chat, hours: usize) {
     for hour in 0..hours {
         world.poll().await;
@@ -33,7 +33,7 @@ async fn go_on(world: &mut World, chat: &Chat, hours: usize) {
     }
 }
 
-/// What stands in the readers' room of the feed under test and of faults.
+/// The messages in the readers' room about the feed under test, and about faults.
 fn readers(chat: &Chat) -> Vec<String> {
     let mut told = chat.room("");
     told.retain(|told| !told.contains("Healthy"));
@@ -41,7 +41,7 @@ fn readers(chat: &Chat) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_feed_that_fails_for_a_day_is_told_once_and_once_that_it_is_well() {
+async fn a_feed_that_fails_for_a_day_is_reported_once_and_so_is_its_recovery() {
     let chat = Chat::new();
     let mut world = begin(&chat).await;
     let before = readers(&chat);
@@ -75,7 +75,7 @@ async fn a_feed_that_fails_for_a_day_is_told_once_and_once_that_it_is_well() {
 }
 
 #[tokio::test]
-async fn a_wall_and_what_is_gone_are_told_at_once() {
+async fn a_wall_and_a_feed_that_is_gone_are_reported_at_once() {
     let page = "<!DOCTYPE html><html><head><title>Just a moment...</title></head><body>Checking your browser</body></html>";
     for (status, kind, wanted) in [
         ("403 Forbidden", "Content-Type: text/html", "blog is walled"),
@@ -93,11 +93,11 @@ async fn a_wall_and_what_is_gone_are_told_at_once() {
 }
 
 #[tokio::test]
-async fn a_gap_is_told_once_a_day() {
+async fn a_gap_is_reported_once_a_day() {
     let chat = Chat::new();
     let mut world = begin(&chat).await;
     for round in 0..4 {
-        // A window that moved on.
+        // A window without the earlier entries.
         let all: Vec<Article> = (0..3)
             .map(|n| Article {
                 at: Some(world.now() - TimeDelta::minutes(n)),

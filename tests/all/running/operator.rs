@@ -1,4 +1,4 @@
-//! The program as an operator meets it: who may run beside whom, backups, restores, files that are not what they should be.
+//! The program as an operator sees it: processes at the same time, backups, restores, and wrong files.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -54,7 +54,7 @@ fn check(output: &Output, status: i32, words: &[&str]) {
 }
 
 #[test]
-fn one_process_polls_and_tells_and_others_read_beside_it() {
+fn one_process_polls_and_posts_while_others_read() {
     let folder = folder();
     config(folder.path());
     let home = folder.path();
@@ -121,11 +121,11 @@ fn one_process_polls_and_tells_and_others_read_beside_it() {
             .any(|name| name.ends_with(".part") || name.ends_with(".restoring")),
         "{names:?}"
     );
-    // At once after another one: each keeps what it found.
+    // Two restores in the same second: each keeps the database that it replaced.
     check(&run(home, &["restore", name]), 0, &["is kept as"]);
     check(&run(home, &["restore", name]), 0, &["is kept as"]);
     check(&run(home, &["feeds"]), 0, &["list"]);
-    // Two who wait for nobody: the lock went with the process.
+    // A new process need not wait: the lock ended with its process.
     Running::start(home).stop();
 }
 
@@ -139,7 +139,7 @@ async fn a_newer_schema_is_refused_and_the_way_back_is_named() {
     std::fs::rename(old, &database).expect("files can be renamed");
     check(&run(home, &["feeds"]), 0, &[]);
     let copy = home.join("bpfnews.sqlite.schema-3.backup");
-    assert!(copy.exists(), "what was before the upgrade is kept");
+    assert!(copy.exists(), "the data from before the upgrade is kept");
     let options = SqliteConnectOptions::new().filename(&database);
     let mut newer = options.connect().await.expect("a database");
     sqlx::query("INSERT INTO _sqlx_migrations VALUES (9999, 'of tomorrow', 0, 1, x'00', 0)")
@@ -160,7 +160,7 @@ async fn a_newer_schema_is_refused_and_the_way_back_is_named() {
 }
 
 #[test]
-fn what_is_no_backup_is_refused_and_changes_nothing() {
+fn a_file_that_is_no_backup_is_refused_and_changes_nothing() {
     let folder = folder();
     let home = folder.path();
     config(home);
@@ -191,7 +191,7 @@ fn what_is_no_backup_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn a_file_that_is_no_database_is_told_as_one() {
+fn a_file_that_is_no_database_is_reported_as_such() {
     let folder = folder();
     let home = folder.path();
     config(home);

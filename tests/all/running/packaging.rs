@@ -1,4 +1,4 @@
-//! The unit, the Containerfile and the pages for operators name files, flags and paths that there are.
+//! The files, flags and paths that the systemd unit, the Containerfile and the pages for operators name exist.
 
 use std::path::Path;
 use std::process::Command;
@@ -18,7 +18,7 @@ fn values<'a>(unit: &'a str, key: &str) -> Vec<&'a str> {
         .collect()
 }
 
-/// Fails unless the program takes these words.
+/// Fails unless the program accepts these arguments.
 fn check_words(words: &[&str]) {
     let folder = folder();
     let asked = bpfnews(folder.path()).args(words).arg("--help").output();
@@ -27,7 +27,7 @@ fn check_words(words: &[&str]) {
 }
 
 #[test]
-fn the_unit_starts_what_there_is() {
+fn the_unit_starts_an_existing_command() {
     let unit = read("contrib/bpfnews.service");
     let start = values(&unit, "ExecStart");
     let words: Vec<&str> = start[0].split_whitespace().collect();
@@ -53,7 +53,7 @@ fn the_unit_starts_what_there_is() {
 }
 
 #[test]
-fn the_container_starts_what_was_built() {
+fn the_container_starts_the_built_program() {
     let file = read("Containerfile");
     let list = |key: &str| -> Vec<String> {
         let mut lines = file.lines();
@@ -95,7 +95,7 @@ fn the_container_starts_what_was_built() {
 }
 
 #[test]
-fn the_pages_name_commands_that_there_are() {
+fn the_pages_name_existing_commands() {
     let mut named = 0;
     for page in [
         "README.md",
@@ -133,14 +133,14 @@ fn the_pages_name_commands_that_there_are() {
     assert!(named >= 12, "{named}");
 }
 
-/// systemd reads it, and finds it well shut in.
+/// systemd reads the unit, and rates its sandbox as good.
 #[test]
 fn real_systemd_takes_the_unit() {
     let folder = folder();
     let unit = read("contrib/bpfnews.service");
     let here = unit
         .replace("/usr/local/bin/bpfnews", env!("CARGO_BIN_EXE_bpfnews"))
-        // The build's folder may lie in somebody's home.
+        // The build's folder may be in a home folder.
         .replace("ProtectHome=yes\n", "");
     let file = folder.path().join("bpfnews.service");
     std::fs::write(&file, here).expect("room on the disk");

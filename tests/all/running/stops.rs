@@ -1,5 +1,5 @@
-//! SIGTERM ends the program within ten seconds, under every load. `attacks` has the blocked output, and
-//! `discord` and `matrix` have sends that are under way.
+//! SIGTERM ends the program within ten seconds, under every load. `attacks` has the blocked output, and `discord` and
+//! `matrix` have sends in progress.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use crate::cli::{bpfnews, folder};
 use crate::rude::{Act, Rude, answer};
 
-/// The longest that a stop may take.
+/// The longest time of a stop.
 pub(crate) const STOP_MAX: Duration = Duration::from_secs(10);
-/// The longest that anything else here may take, on a busy machine.
+/// The longest time of any other step here, on a busy machine.
 const LONG: Duration = Duration::from_secs(60);
 
 /// `bpfnews run` in a folder with a configuration. It ends with this value.
@@ -32,12 +32,12 @@ impl Running {
         self.0.id()
     }
 
-    /// Whether it has not ended.
+    /// Whether it still runs.
     pub(crate) fn is_up(&mut self) -> bool {
         self.0.try_wait().expect("a child of ours").is_none()
     }
 
-    /// Sends SIGTERM, waits for the end, and holds it to [`STOP_MAX`].
+    /// Sends SIGTERM, waits for the end, and checks the time against [`STOP_MAX`].
     pub(crate) async fn stop(mut self, what: &str) {
         assert!(self.is_up(), "{what}: it ended too early");
         let killed = Command::new("kill").arg(self.id().to_string()).status();
@@ -52,13 +52,13 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may have ended already.
+        // The program may have ended already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// Waits until something is so.
+/// Waits until a condition holds.
 pub(crate) async fn until(what: &str, is_so: impl Fn() -> bool) {
     let begun = Instant::now();
     while !is_so() {
@@ -79,7 +79,7 @@ pub(crate) fn feed(name: &str, url: &str) -> String {
 
 pub(crate) const ARTICLE: &str = "<rss version='2.0'><channel><title>t</title><item><title>bpf: One</title></item></channel></rss>";
 
-/// A server that answers with an article below `/well`, and never elsewhere.
+/// A server that answers with an article below `/well`, and otherwise never.
 async fn silent() -> Rude {
     Rude::start(|path, _| {
         vec![match path.starts_with("/well") {
@@ -90,7 +90,7 @@ async fn silent() -> Rude {
     .await
 }
 
-/// Starts the program, waits until the server was asked for a path that holds `part`, and stops it.
+/// Starts the program, waits until the server gets a request whose path contains `part`, and stops the program.
 async fn stop_when_asked(server: &Rude, tables: &str, part: &str) {
     let home = folder();
     configure(home.path(), tables);
@@ -100,7 +100,7 @@ async fn stop_when_asked(server: &Rude, tables: &str, part: &str) {
         seen.iter().any(|seen| seen.what().contains(part))
     })
     .await;
-    // A request is under way, and more may be due.
+    // A request is in progress, and more may be due.
     tokio::time::sleep(Duration::from_millis(500)).await;
     running.stop(part).await;
 }
@@ -112,7 +112,7 @@ async fn a_poll_of_a_silent_server_holds_up_no_stop() {
     stop_when_asked(&server, &tables, "/silent").await;
 }
 
-/// Documents that take long to read, in all threads that read at once.
+/// Documents that take long to read, in all threads that read at the same time.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hostile_document_that_is_read_holds_up_no_stop() {
     let size = (16 << 20) - 1_000;
@@ -135,7 +135,7 @@ async fn a_hostile_document_that_is_read_holds_up_no_stop() {
     }
 }
 
-/// A platform that takes connections and answers nothing, from the first request on.
+/// A platform that accepts connections and answers nothing, from the first request on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_platform_that_is_silent_holds_up_no_stop() {
     let server = silent().await;

@@ -1,4 +1,4 @@
-//! The description of the API: it has every path, and every answer keeps to it.
+//! The description of the API: it lists every path, and every answer matches it.
 
 use serde_json::{Value, json};
 
@@ -6,14 +6,14 @@ use super::story::scenario;
 use super::{Served, serve};
 use crate::issue::pages::hostile;
 
-/// What an answer breaks of the schema that the description has for its path.
+/// The differences between an answer and the schema that the description has for its path.
 fn faults(description: &Value, path: &str, answer: &Value) -> Vec<String> {
     let of = &description["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]
         ["schema"];
     assert!(of.is_object(), "{path} is described");
     let mut schema = of.clone();
     schema["components"] = description["components"].clone();
-    // A key that is not described is a mistake as well.
+    // A key without a description is an error as well.
     let names: Vec<String> = schema["components"]["schemas"]
         .as_object()
         .expect("schemas")
@@ -36,7 +36,7 @@ fn faults(description: &Value, path: &str, answer: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Whether a schema is only one of several that make up another one.
+/// Whether a schema is only one part of another schema.
 fn is_part(description: &Value, name: &str) -> bool {
     let all = description["components"]["schemas"].to_string();
     all.contains(&format!(
@@ -92,7 +92,7 @@ async fn every_answer_is_as_described() {
         let answer = serde_json::from_str(&text).expect("JSON");
         assert_eq!(faults(&description, of, &answer), [""; 0]);
     }
-    // The comparison can fail.
+    // Proves that the comparison can fail.
     let mut wrong = stories.clone();
     wrong["stories"][0]["state"] = json!("good");
     assert!(!faults(&description, "/api/stories", &wrong).is_empty());

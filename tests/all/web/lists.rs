@@ -1,4 +1,4 @@
-//! The front page, lists by tree and person, and what is cached.
+//! The front page, lists by tree and person, and caching.
 
 use std::collections::HashSet;
 
@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use super::{Served, links, seen, serve, title, unlimited};
 use crate::fold::scenario::{FoldStore, Scenario, begin};
 
-/// So many patches by one author, an hour apart, the last one acked by somebody else.
+/// This many patches by one author, one each hour, the last one with another person's Acked-by.
 fn patches(many: usize, tree: &str) -> Scenario {
     let mut scenario = Scenario::default();
     for number in 0..many {
@@ -123,7 +123,7 @@ async fn the_front_page_always_has_something_to_read() {
         "{page}"
     );
     house.take(&patches(3, "bpf").items).await;
-    // It begins on a Tuesday.
+    // The week begins on a Tuesday.
     let same_week = Served::start(house.store.clone(), at(2), unlimited()).await;
     let page = seen(&same_week.text("").await);
     assert!(page.contains("This week, since 1 May 2017 bpf: "), "{page}");

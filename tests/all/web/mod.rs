@@ -18,7 +18,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::fold::scenario::{FoldStore, Scenario, begin};
 
-/// A site over a database, until this is dropped.
+/// A site over a database, until this value is dropped.
 pub(crate) struct Served {
     pub(crate) url: String,
     _stop: DropGuard,
@@ -60,7 +60,7 @@ impl Served {
     }
 }
 
-/// No limit at all.
+/// No limit of requests.
 pub(crate) fn unlimited() -> ApiAllowance {
     ApiAllowance {
         burst: 1,
@@ -68,7 +68,7 @@ pub(crate) fn unlimited() -> ApiAllowance {
     }
 }
 
-/// The items of a scenario, folded and served two months after its beginning.
+/// The items of a scenario, folded and served two months after its start.
 pub(crate) async fn serve(scenario: &Scenario) -> (FoldStore, Served) {
     let house = FoldStore::new().await;
     house.take(&scenario.items).await;
@@ -104,7 +104,7 @@ pub(crate) fn links(html: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// A title unlike all others, of three made-up words: titles that are alike would make one story.
+/// A unique title of three generated words. Similar titles would become one story.
 pub(crate) fn title(number: u64) -> String {
     let mut random = fastrand::Rng::with_seed(number + 1);
     let mut word = || (0..9).map(|_| random.lowercase()).collect::<String>();

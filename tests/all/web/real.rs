@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::story::scenario;
 use super::{Served, serve};
 
-/// How long the fuzzer may take, in seconds; with `BPFNEWS_LONG`, the longer time.
+/// The longest time of the fuzzer, in seconds; with `BPFNEWS_LONG`, the longer time.
 const FUZZ_S: u64 = 8;
 const FUZZ_LONG_S: u64 = 120;
 
@@ -21,7 +21,7 @@ fn checker() -> PathBuf {
 async fn run(command: Command) -> (bool, String) {
     let mut command = command;
     command.stdin(Stdio::null());
-    // On another thread, so that the pages answer meanwhile.
+    // It runs on another thread, so that the pages can answer meanwhile.
     let output = tokio::task::spawn_blocking(move || command.output()).await;
     let output = output.expect("it ran").expect("tests/run installs it");
     let said = [output.stdout, output.stderr].concat();
@@ -78,8 +78,8 @@ async fn real_fuzzer_finds_no_fault_in_the_api() {
     );
 }
 
-/// What axe-core finds on a page, as `rule: target`. The page is shown from a file, with the script and the style inside:
-/// our own policy allows no script.
+/// axe-core's findings on a page, as `rule: target`. The page is loaded from a file, with the script and the style inside,
+/// because our own policy allows no script.
 async fn axe(served: &Served, path: &str, size: &str, is_dark: bool) -> Vec<String> {
     let page = served.get(path).await.text().await.expect("a text");
     let style = served.text("style.css").await;

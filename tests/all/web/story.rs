@@ -1,4 +1,4 @@
-//! The page of a story: each step, version, patch and relative leads on.
+//! The page of a story: each step, version, patch and relative has a link.
 
 use crate::fold::scenario::{Scenario, long};
 
@@ -97,7 +97,7 @@ async fn every_step_version_patch_and_relative_leads_on() {
     );
     assert!(seen.contains("Rename it."), "{seen}");
     has("https://git.example.org/compare/a...b", "range-diff");
-    // Patches, with the trailers of each and of the whole; a quoted one counts for nothing.
+    // Patches, each with its trailers, and the trailers of the whole series. A quoted trailer does not count.
     has(&lore("q1"), "bpf: Add it");
     has(&lore("q2"), "selftests/bpf: Test it");
     assert!(seen.contains("1 file, +8 −4"), "{seen}");
@@ -126,7 +126,7 @@ async fn every_step_version_patch_and_relative_leads_on() {
             .contains("bpf: Add a thing")
     );
     assert!(!served.text("folder/ker").await.contains("bpf: Add a thing"));
-    // Relatives, by pages of their own.
+    // Relatives, with links to their own pages.
     for (heading, title) in [
         ("Fixed by", "bpf: Mend it"),
         ("Reverted by", "Revert \"selftests/bpf: Test it\""),
@@ -145,7 +145,7 @@ async fn every_step_version_patch_and_relative_leads_on() {
         let (href, _) = own.expect("a page of its own");
         assert!(served.get(&href[1..]).await.status().is_success());
     }
-    // And back: the fix leads to this story.
+    // And back: the fix links to this story.
     let (fix, _) = links
         .iter()
         .find(|(_, text)| text == "bpf: Mend it")

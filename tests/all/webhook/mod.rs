@@ -1,4 +1,4 @@
-//! Webhooks: events of the documented form reach a receiver at least once, with a stable id, in order for each message,
+//! Webhooks: events of the documented form reach a receiver at least once, with a stable id, and in order for each message,
 //! whatever the receiver answers and whenever the program dies.
 
 mod receiver;
@@ -78,7 +78,7 @@ fn line(title: &str) -> Line {
     }
 }
 
-/// One of each kind.
+/// One event of each kind.
 fn contents() -> Vec<Content> {
     let evil = "\"}, @all <!channel> **x** {{ 1 }} \u{1f600}";
     let stories = crate::posts::cases::cases().into_iter();
@@ -174,7 +174,7 @@ async fn every_event_is_signed_and_as_the_schema_says() {
             json!(["removed", {"id": "a0-0", "revision": 5, "reply_to": null}]),
         ]
     );
-    // The schema refuses what is none of ours.
+    // The schema rejects events of another form.
     let schema = schema();
     for change in [
         |event: &mut Value| event["event"] = "deleted".into(),
@@ -240,7 +240,7 @@ async fn each_answer_has_its_meaning() {
         };
         assert_eq!(told, right, "{treatment:?}");
     }
-    // Nobody is there, and addresses that may not be asked. No message has the secret part of the address.
+    // A receiver that is down, and addresses that are not allowed. No message contains the secret part of the address.
     for (url, allowed, right) in [
         ("http://127.0.0.1:1/?key=s3cret", "127.0.0.1", "failed"),
         (
@@ -280,7 +280,7 @@ async fn each_answer_has_its_meaning() {
 }
 
 #[tokio::test]
-async fn the_recipes_make_what_other_programs_take() {
+async fn the_recipes_make_bodies_that_other_programs_accept() {
     let text = include_str!("../../../docs/webhooks.md");
     for name in ["slack", "mattermost", "zulip"] {
         let recipe = text
@@ -300,7 +300,7 @@ async fn the_recipes_make_what_other_programs_take() {
                 .deliver(&send(content.clone(), &format!("a{n}-0")))
                 .await
                 .expect("taken");
-            // Edits and removals are not sent, because they would be messages of their own.
+            // Edits and removals are not sent, because they would become separate messages.
             let edit = Act::Edit {
                 receipt: receipt.clone(),
                 content,
@@ -326,7 +326,7 @@ async fn the_recipes_make_what_other_programs_take() {
             }
             texts.push(text);
         }
-        // All kinds but the suggestion, which only bpfnews' own commands can answer.
+        // All kinds except the suggestion, which only bpfnews' own commands can answer.
         assert_eq!(texts.len(), 5, "{name}: {texts:#?}");
         assert_eq!(receiver.inside().wrong, [""; 0]);
         assert!(texts[2].lines().count() == 3, "{name}: {}", texts[2]);
@@ -426,9 +426,9 @@ fn trouble(random: &mut fastrand::Rng) -> Treatment {
     }
 }
 
-/// Two hundred times, the program is killed between two steps of delivering, while the receiver fails in every way.
+/// The program is killed two hundred times between two steps of a delivery, while the receiver fails in every way.
 #[tokio::test]
-#[expect(clippy::print_stdout, reason = "what was counted is to be seen")]
+#[expect(clippy::print_stdout, reason = "the counts are for people to see")]
 async fn whenever_it_dies_each_event_comes_in_order_with_a_stable_id() {
     const KILLS: usize = 200;
     const STORIES: i64 = 5;
@@ -494,7 +494,7 @@ async fn whenever_it_dies_each_event_comes_in_order_with_a_stable_id() {
             .await
             .expect("a pass");
     }
-    // Requests of killed processes may still be under way.
+    // Requests of killed processes may still be in progress.
     tokio::time::sleep(Duration::from_millis(600)).await;
     assert_eq!(receiver.inside().wrong, [""; 0]);
     let wanted = versions
@@ -510,7 +510,7 @@ async fn whenever_it_dies_each_event_comes_in_order_with_a_stable_id() {
         .filter(|text| text.starts_with("bpf: Do it"))
         .collect();
     assert_eq!(stands, wanted.collect::<Vec<_>>());
-    // First appearances of the events of a message are in order.
+    // The first appearances of a message's events are in order.
     let mut last: HashMap<String, u64> = HashMap::new();
     for event in receiver.events() {
         let id = event["message"]["id"].as_str().expect("an id").to_owned();

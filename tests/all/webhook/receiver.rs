@@ -1,4 +1,4 @@
-//! A receiver of webhooks: it checks each request as a stranger would who read the documentation, and fails in every way.
+//! A receiver of webhooks: it checks each request by the documentation alone, and fails in every way.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -12,26 +12,26 @@ use axum::response::Response;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-/// How the receiver treats a request.
+/// The receiver's reaction to a request.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Treatment {
-    /// It takes the event and says so.
+    /// It accepts the event.
     Takes,
-    /// It takes the event, and the answer has this status.
+    /// It accepts the event, and the answer has this status.
     TakesAndSays(u16),
-    /// It does not take it, and says so.
+    /// It does not accept the event, and reports that.
     Says(u16),
     /// 429 with this many seconds.
     Slower(u64),
-    /// It takes the event, and the answer is cut off.
+    /// It accepts the event, and the answer is cut off.
     TakesAndCuts,
-    /// It takes the event, and answers too late.
+    /// It accepts the event, and answers too late.
     TakesLate(Duration),
-    /// It leads to another address.
+    /// It redirects to another address.
     Redirects,
 }
 
-/// An event that was taken.
+/// An event that was accepted.
 #[derive(Debug, Clone)]
 pub(super) struct Taken {
     pub(super) id: String,
@@ -41,11 +41,11 @@ pub(super) struct Taken {
 #[derive(Default)]
 pub(super) struct Inside {
     pub(super) next: VecDeque<Treatment>,
-    /// All that was taken, doubles included.
+    /// All accepted events, doubles included.
     pub(super) taken: Vec<Taken>,
     /// The bytes of each id.
     bodies: HashMap<String, Vec<u8>>,
-    /// What broke a rule.
+    /// The requests that broke a rule.
     pub(super) wrong: Vec<String>,
     pub(super) requests: usize,
 }
@@ -90,7 +90,7 @@ impl Receiver {
         self.inside().next.extend(treatments);
     }
 
-    /// The events, each once, in the order in which they first came.
+    /// The events, each once, in the order in which they first arrived.
     pub(super) fn events(&self) -> Vec<Value> {
         let inside = self.inside();
         let mut seen = std::collections::HashSet::new();
@@ -101,7 +101,7 @@ impl Receiver {
         first.map(|taken| taken.body.clone()).collect()
     }
 
-    /// The messages as a receiver has them that follows the rules: by id, the title of the highest revision.
+    /// The messages, as a receiver stores them that follows the rules: by id, the title of the highest revision.
     pub(super) fn stands(&self) -> Vec<String> {
         let mut messages: Vec<(String, u64, String)> = Vec::new();
         for event in self.events() {
@@ -136,7 +136,7 @@ pub(super) fn schema() -> jsonschema::Validator {
     jsonschema::validator_for(&schema).expect("the schema is one")
 }
 
-/// HMAC-SHA256 by its definition (RFC 2104), so that no library is asked twice.
+/// HMAC-SHA256 by its definition (RFC 2104), so that the same library does not check itself.
 fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
     let key = match key.len() {
         0..=64 => key.to_vec(),
@@ -170,7 +170,7 @@ fn base64(bytes: &[u8]) -> String {
     text
 }
 
-/// What is wrong with a request.
+/// The fault of a request.
 fn check(shared: &Shared, headers: &HeaderMap, body: &[u8]) -> Option<String> {
     let header = |name: &str| {
         headers

@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_never_ends_is_cut_off() {
+    async fn an_endless_answer_is_cut_off() {
         let endless: &'static [u8] = Box::leak(vec![b'a'; 300_000].into_boxed_slice());
         assert!(matches!(
             lines(endless).status().await,

@@ -216,7 +216,7 @@ impl Reader {
 }
 
 #[test]
-fn the_first_poll_reads_the_newest_and_later_ones_what_came() {
+fn the_first_poll_reads_the_newest_and_later_polls_read_the_news() {
     let (mut server, mut reader) = (Group::with(400), Reader::new());
     assert_eq!(reader.poll(&server), Ok(false));
     assert_eq!(reader.stored.len(), 25);
@@ -368,7 +368,7 @@ fn a_purge_of_the_last_articles_changes_nothing() {
 }
 
 #[test]
-fn what_expired_before_it_was_read_is_a_gap() {
+fn articles_that_expired_unread_are_a_gap() {
     let (mut server, mut reader) = (Group::with(100), Reader::new());
     reader.poll_to_the_end(&server);
     server.let_in(100);

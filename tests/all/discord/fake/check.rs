@@ -17,7 +17,7 @@ struct Description {
 static DESCRIPTION: LazyLock<Option<Description>> = LazyLock::new(|| {
     let text = std::fs::read(corpus()?.join("discord/openapi.json")).ok()?;
     let mut text: Value = serde_json::from_slice(&text).expect("the description is JSON");
-    // It says whole numbers; Discord's documentation says text, and takes both.
+    // The description says integers. Discord's documentation says strings, and Discord accepts both.
     for schema in [
         "ApplicationCommandUpdateRequest",
         "ApplicationCommandCreateRequest",
@@ -36,7 +36,7 @@ static DESCRIPTION: LazyLock<Option<Description>> = LazyLock::new(|| {
 
 static VALIDATORS: LazyLock<Mutex<HashMap<String, Arc<Validator>>>> = LazyLock::new(Mutex::default);
 
-/// Whether Discord's description is at hand.
+/// Whether Discord's description is installed.
 pub(crate) fn is_described() -> bool {
     DESCRIPTION.is_some()
 }

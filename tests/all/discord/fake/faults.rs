@@ -5,10 +5,10 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::response::Response;
 
-/// Which request something happens to: the next one of these.
+/// The requests that a fault applies to: the next one of these.
 #[derive(Debug, Clone)]
 pub(crate) enum On {
-    /// One that makes, changes or removes something.
+    /// A request that makes, changes or removes something.
     Change,
     /// Requests with this text in method and path.
     Path(String),
@@ -31,17 +31,17 @@ impl On {
 pub(crate) enum Fault {
     /// Answered with this status and text; nothing is done.
     Before(u16, &'static str),
-    /// Done, then answered so.
+    /// Done, then answered with this status and text.
     After(u16, &'static str),
     /// The connection breaks; nothing is done.
     Cut,
-    /// Nothing is done, and the answer comes only then.
+    /// Nothing is done, and the answer comes only after this time.
     Late(Duration),
     /// Answered with 504 and carried out later, on demand.
     Held,
     /// Done, and the connection breaks in the middle of the answer.
     DropAfter,
-    /// Done, and the answer comes only then.
+    /// Done, and the answer comes only after this time.
     LateAfter(Duration),
     /// A 429: nothing is done, and a retry before its time is a violation.
     Limited {

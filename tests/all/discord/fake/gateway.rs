@@ -1,4 +1,4 @@
-//! The gateway: a session with its events numbered and kept, so that it can be taken up again.
+//! The gateway: a session whose events are numbered and stored, so that the bot can resume it.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -13,9 +13,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::rooms::{AT, user};
 use super::{APPLICATION, Fake, GUILD, ME, State};
 
-/// The least between two starts of a session.
+/// The shortest time between two starts of a session.
 const STARTS_GAP: Duration = Duration::from_secs(5);
-/// Intents that the bot may have: that of servers.
+/// The intents that the bot may have: only those about servers.
 const INTENTS: u64 = 1;
 
 /// Actions of the fake on an open connection.
@@ -26,9 +26,9 @@ pub(crate) enum Tell {
     Close(u16),
     /// Asks the bot to connect again.
     Reconnect,
-    /// Calls the session invalid, and whether it can be taken up.
+    /// Declares the session invalid, and says whether it can be resumed.
     Invalid(bool),
-    /// Breaks the line without a word.
+    /// Breaks the connection without a close frame.
     Cut,
 }
 
@@ -37,13 +37,13 @@ pub(crate) enum Tell {
 pub(crate) struct Counts {
     /// Connections that were opened.
     pub(crate) opened: usize,
-    /// Those of them where sessions are to be taken up again.
+    /// The number of connections that resume a session.
     pub(crate) opened_again: usize,
     pub(crate) identified: usize,
     pub(crate) resumed: usize,
     pub(crate) heartbeats: usize,
-    /// Sessions that were begun too soon after another one, and refused: a program that was killed and started again
-    /// cannot know.
+    /// Sessions that started too soon after another one, and were refused. A program that was killed and restarted cannot
+    /// know that.
     pub(crate) early: usize,
 }
 
@@ -53,9 +53,9 @@ pub(super) struct Gateway {
     heartbeat: Duration,
     /// The code that closes every new connection after it identified.
     close_with: Option<u16>,
-    /// Whether connections are taken at all.
+    /// Whether it accepts connections.
     is_deaf: bool,
-    /// Where sessions are taken up again; `None`: here.
+    /// The address where sessions are resumed; `None`: here.
     resume_at: Option<String>,
     session: Option<String>,
     events: Vec<Value>,
@@ -85,7 +85,7 @@ impl State {
         format!("ws://{}", self.address)
     }
 
-    /// Sends an event to the bot; a session that resumes later gets it too.
+    /// Sends an event to the bot. A session that resumes later gets it too.
     pub(super) fn tell(&mut self, tell: Tell) {
         if let Tell::Event(name, data) = &tell {
             let number = self.gateway.events.len() + 1;
@@ -116,13 +116,13 @@ impl Fake {
         self.state().gateway.close_with = Some(code);
     }
 
-    /// Takes no connections any more, and breaks the one that stands.
+    /// Accepts no more connections, and breaks the present one.
     pub(crate) fn be_deaf(&self, is_deaf: bool) {
         self.tell(Tell::Cut);
         self.state().gateway.is_deaf = is_deaf;
     }
 
-    /// Sends lost sessions there.
+    /// Sends lost sessions to that address.
     pub(crate) fn resume_at(&self, url: &str) {
         self.state().gateway.resume_at = Some(url.to_owned());
     }
@@ -131,7 +131,7 @@ impl Fake {
         self.state().gateway.starts_left = left;
     }
 
-    /// Waits until a session stands and the commands are registered.
+    /// Waits until a session is open and the commands are registered.
     pub(crate) async fn until_connected(&self) {
         self.until("connected", Duration::from_secs(10), |fake| {
             let state = fake.state();
@@ -168,7 +168,7 @@ pub(super) async fn connect(
     })
 }
 
-/// Whether a connection goes on.
+/// Whether a connection continues.
 enum Next {
     On(Vec<Value>),
     Close(u16),
@@ -354,7 +354,7 @@ fn ready(session: &str, again: &str) -> Value {
     })
 }
 
-/// The permissions of everybody: all that are needed, without Administrator.
+/// The permissions of everybody: all that the bot needs, without Administrator.
 const EVERYBODY: u64 = 0x7fff_ffff & !(1 << 3) | 1 << 35 | 1 << 38;
 
 fn everyone() -> Value {
@@ -373,7 +373,7 @@ pub(super) fn member() -> Value {
     })
 }
 
-/// The server as REST shows it: somebody else's.
+/// The server as REST shows it. Another person owns it.
 pub(super) fn server() -> Value {
     let mut server = guild(&[]);
     for name in [

@@ -169,12 +169,12 @@ fn message(body: &Value, say: Say, wrongs: &mut Vec<String>) {
     let mentions = &body["allowed_mentions"];
     let is_empty = mentions["parse"].as_array().is_some_and(Vec::is_empty);
     let is_single = mentions.as_object().is_some_and(|map| map.len() == 1);
-    // A person who asked for it, and nothing beside the mention.
+    // It mentions the person who asked for that, and nobody else.
     let is_of_one = mentions["users"].as_array().is_some_and(|users| {
         users.len() == 1 && body["content"] == format!("<@{}>", users[0].as_str().unwrap_or("-"))
     });
     if !is_single || !(is_empty || is_of_one) {
-        // Discord takes other ones too; this bot must mention nobody else.
+        // Discord accepts others too, but this bot must not mention them.
         wrongs.push(format!("it may mention somebody: {mentions}"));
     }
     if mentions.get("parse").is_some() && mentions.get("users").is_some() {
@@ -198,7 +198,7 @@ fn message(body: &Value, say: Say, wrongs: &mut Vec<String>) {
     components(&body["components"], wrongs);
 }
 
-/// The characters of an embed that count.
+/// The characters of an embed that count for its limit.
 fn embed(embed: &Value, wrongs: &mut Vec<String>) -> usize {
     keys(embed, &EMBED, "embed", wrongs);
     keys(
@@ -353,7 +353,7 @@ fn commands(body: &Value, wrongs: &mut Vec<String>) {
     }
 }
 
-/// The characters of options that count.
+/// The characters of options that count for their limit.
 fn options(options: &Value, depth: usize, wrongs: &mut Vec<String>) -> usize {
     let options = options.as_array().map_or(&[][..], Vec::as_slice);
     if options.len() > 25 {

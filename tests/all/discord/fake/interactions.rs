@@ -9,7 +9,7 @@ use super::rest::{Done, refused};
 use super::rooms::{AT, Message, user};
 use super::{APPLICATION, Fake, GUILD, State};
 
-/// How long Discord waits for a first answer.
+/// The time that Discord waits for a first answer.
 const WITHIN: Duration = Duration::from_secs(3);
 
 /// A person.
@@ -26,12 +26,12 @@ impl Person {
         Self {
             id: id.to_owned(),
             roles: Vec::new(),
-            // To see, to send, to use commands.
+            // To see, to send, and to use commands.
             permissions: (1_u64 << 10 | 1 << 11 | 1 << 31).to_string(),
         }
     }
 
-    /// A person who may manage the server.
+    /// A person with the permission to manage the server.
     pub(crate) fn manager(id: &str) -> Self {
         Self {
             permissions: (1_u64 << 5 | 1 << 10).to_string(),
@@ -40,10 +40,10 @@ impl Person {
     }
 }
 
-/// An answer of the bot's.
+/// An answer of the bot.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
-    /// How long after the question.
+    /// The time between the question and the answer.
     pub(crate) after: Duration,
     /// `first`, `more`, `changed` or `removed`.
     pub(crate) what: &'static str,
@@ -62,12 +62,12 @@ pub(crate) struct Asked {
     original: Option<String>,
     kind: Option<u64>,
     pub(crate) answers: Vec<Answer>,
-    /// How often it was answered too late, or twice.
+    /// The number of answers that were too late, or sent twice.
     pub(crate) refused: Vec<u64>,
 }
 
 impl Fake {
-    /// Somebody gives a command: its words, and the options as names and values. Gives the question's token.
+    /// A person gives a command: its words, and its options by name and value. Returns the token of the question.
     pub(crate) async fn give(
         &self,
         by: &Person,
@@ -78,7 +78,7 @@ impl Fake {
         self.ask(by, room, words, options, None).await
     }
 
-    /// Somebody is typing an option of a command.
+    /// A person types an option of a command.
     pub(crate) async fn type_in(
         &self,
         by: &Person,
@@ -156,7 +156,7 @@ impl Fake {
         self.send(by, &room, 3, data, Some((message, shown))).await
     }
 
-    /// Somebody presses a button below a message that stands in a room.
+    /// A person presses a button below a message in a room.
     pub(crate) async fn press_below(
         &self,
         by: &Person,
@@ -228,7 +228,7 @@ impl Fake {
             .clone()
     }
 
-    /// The answers to a question, once there are so many.
+    /// Waits until a question has this many answers, and returns them.
     pub(crate) async fn answers(&self, token: &str, many: usize, within: Duration) -> Vec<Answer> {
         let what = format!("{many} answers");
         self.until(&what, within, |fake| {

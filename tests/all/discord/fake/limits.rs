@@ -5,20 +5,20 @@ use std::time::{Duration, Instant};
 
 /// The tolerance for clocks: a request sent at the right time may arrive a little early.
 const SLACK: Duration = Duration::from_millis(15);
-/// After a global limit, requests under way to other channels may still arrive.
+/// After a global limit, requests to other channels that are already on their way may still arrive.
 const UNDER_WAY: Duration = Duration::from_millis(60);
-/// A bucket that no test made narrower.
+/// The size of a bucket, if the test sets no smaller one.
 const WIDE: (u32, Duration) = (50, Duration::from_secs(1));
 
 #[derive(Debug)]
 pub(super) struct Limits {
-    /// How many messages a channel takes, in how long a time.
+    /// The number of messages that a channel accepts, and in which time.
     pub(super) messages: (u32, Duration),
-    /// When each bucket's time began, and how many requests came since.
+    /// For each bucket, the start of its time, and the number of requests since then.
     begun: HashMap<(String, String), (Instant, u32)>,
-    /// Until when a bucket takes nothing.
+    /// The time until which a bucket accepts nothing.
     held: HashMap<(String, String), Instant>,
-    /// From when until when nothing may come.
+    /// The times from and until which no request may arrive.
     held_all: Option<(Instant, Instant)>,
 }
 
@@ -40,12 +40,12 @@ pub(super) struct Standing {
     pub(super) left: u32,
     pub(super) reset_after: Duration,
     pub(super) bucket: String,
-    /// Whether this request is one too many.
+    /// Whether this request exceeds the limit.
     pub(super) is_over: bool,
 }
 
 impl Limits {
-    /// Whether a request comes although an answer said to wait.
+    /// Whether a request arrives although an answer said to wait.
     pub(super) fn is_early(&self, route: &str, major: &str, counts_for_all: bool) -> bool {
         let now = Instant::now() + SLACK;
         let key = (route.to_owned(), major.to_owned());
@@ -57,7 +57,7 @@ impl Limits {
             .is_some_and(|until| now < until)
     }
 
-    /// After a 429, this must wait.
+    /// A request after a 429 must wait this long.
     pub(super) fn hold(&mut self, route: &str, major: &str, scope: &str, after: Duration) {
         let until = Instant::now() + after;
         match scope {

@@ -1,5 +1,4 @@
-//! A Discord of our own, for tests: REST and gateway on one loopback port, with the behaviour that a bot must live
-//! with.
+//! A simulated Discord for tests: REST and gateway on one loopback port, with the behaviour that a bot must handle.
 //!
 //! Every request and every response is checked against Discord's description, if it is installed, and against rules
 //! that it lacks. A violation fails its test, when the fake is dropped or in [`Fake::wrongs`].
@@ -35,13 +34,13 @@ pub(crate) const TOKEN: &str = "a-token.that.is-none";
 pub(crate) const ME: &str = "900000000000000001";
 pub(crate) const APPLICATION: &str = "900000000000000002";
 pub(crate) const GUILD: &str = "700000000000000001";
-/// How long a nonce is remembered, until a test says otherwise.
+/// How long a nonce is remembered, unless a test changes it.
 const NONCE_LASTS: Duration = Duration::from_mins(5);
 
-/// A request as it came in.
+/// A request as it arrived.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
-    /// The method and the path, an interaction's token left out.
+    /// The method and the path, without an interaction's token.
     pub(crate) what: String,
 }
 
@@ -54,12 +53,12 @@ pub(crate) struct State {
     faults: Vec<(On, Fault)>,
     /// The fault of every matching request.
     lasting: Vec<(On, Fault)>,
-    /// Requests that are long on their way.
+    /// Requests that arrive late.
     held: Vec<(axum::http::Method, String, Value)>,
     limits: Limits,
     seen: Vec<Seen>,
     wrongs: Vec<String>,
-    /// People whose direct messages are closed to the bot.
+    /// People who closed their direct messages to the bot.
     closed: BTreeSet<String>,
     gateway: Gateway,
     asked: HashMap<String, Asked>,
@@ -125,7 +124,7 @@ impl Fake {
         }
     }
 
-    /// Where it is.
+    /// Its address.
     pub(crate) fn base(&self) -> String {
         self.base.clone()
     }
@@ -134,22 +133,22 @@ impl Fake {
         self.state.lock().expect("no holder of the fake panics")
     }
 
-    /// The next request that `on` means meets `fault`.
+    /// The next request that matches `on` fails with `fault`.
     pub(crate) fn fail(&self, on: On, fault: Fault) {
         self.state().faults.push((on, fault));
     }
 
-    /// Every request that `on` means meets `fault`, until [`Fake::mend`].
+    /// Every request that matches `on` fails with `fault`, until [`Fake::mend`].
     pub(crate) fn fail_always(&self, on: On, fault: Fault) {
         self.state().lasting.push((on, fault));
     }
 
-    /// Nothing fails any more.
+    /// From now on, nothing fails.
     pub(crate) fn mend(&self) {
         self.state().lasting.clear();
     }
 
-    /// Delayed requests arrive.
+    /// Delayed requests arrive now.
     pub(crate) fn land(&self) {
         let mut state = self.state();
         for (method, path, body) in std::mem::take(&mut state.held) {
@@ -158,7 +157,7 @@ impl Fake {
         }
     }
 
-    /// Whether every fault that was set was met.
+    /// Whether every fault that a test set was met.
     pub(crate) fn has_failed(&self) -> bool {
         self.state().faults.is_empty()
     }
@@ -168,12 +167,12 @@ impl Fake {
         self.state().nonce_lasts = lasts;
     }
 
-    /// The bot's token is another one from now on.
+    /// From now on, the bot has another token.
     pub(crate) fn revoke_token(&self) {
         self.state().token = "another-token".to_owned();
     }
 
-    /// Every channel takes so many messages in so long a time.
+    /// Every channel accepts this many messages in this time.
     pub(crate) fn limit_messages(&self, most: u32, window: Duration) {
         self.state().limits.messages = (most, window);
     }
@@ -203,7 +202,7 @@ impl Fake {
             .collect()
     }
 
-    /// A room as it is.
+    /// A room in its present state.
     pub(crate) fn room(&self, id: &str) -> Room {
         self.state()
             .rooms
@@ -241,19 +240,19 @@ impl Fake {
         );
     }
 
-    /// Somebody deletes all messages of a room.
+    /// A person deletes all messages of a room.
     pub(crate) fn delete_messages(&self, room: &str) {
         self.state().messages.remove(room);
     }
 
-    /// Somebody deletes a room.
+    /// A person deletes a room.
     pub(crate) fn delete_room(&self, id: &str) {
         let mut state = self.state();
         state.rooms.remove(id);
         state.messages.remove(id);
     }
 
-    /// All messages of a room are so old that they may be edited so often still.
+    /// All messages of a room become so old that only this many edits are allowed.
     pub(crate) fn let_edits(&self, room: &str, left: u32) {
         for message in self.state().messages.entry(room.to_owned()).or_default() {
             message.edits_left = Some(left);
@@ -271,7 +270,7 @@ impl Fake {
         std::mem::take(&mut self.state().wrongs)
     }
 
-    /// Waits until something is so, and fails when it does not become so within `within`.
+    /// Waits until a condition holds, and fails if it does not hold within `within`.
     pub(crate) async fn until(&self, what: &str, within: Duration, is_so: impl Fn(&Self) -> bool) {
         let begun = Instant::now();
         while !is_so(self) {
@@ -294,7 +293,7 @@ impl Drop for Fake {
             let wrongs = self.wrongs();
             assert!(
                 wrongs.is_empty(),
-                "what Discord would not have taken:\n{}",
+                "Discord would have refused this:\n{}",
                 wrongs.join("\n")
             );
         }

@@ -74,7 +74,7 @@ fn handle(
         state.wrongs.push(format!("{what}: the version"));
     }
     let agent = header("user-agent").unwrap_or_default();
-    // serenity's own question for the gateway has its own name.
+    // serenity uses another path to ask for the gateway.
     if !agent.starts_with("DiscordBot (https://") {
         state
             .wrongs
@@ -405,7 +405,7 @@ impl State {
         messages.iter_mut().find(|message| message.id == id)
     }
 
-    /// Whether the bot may speak in a room; a thread's parent has a word too.
+    /// Whether the bot may speak in a room. For a thread, its parent channel counts too.
     fn may_send(&self, room: &Room) -> bool {
         let right = match room.is_thread() {
             true => Right::SendInThreads,
@@ -433,7 +433,7 @@ impl State {
             && let Some((at, there, id)) = self.nonces.get(nonce).cloned()
             && at.elapsed() < self.nonce_lasts
         {
-            // By author, in any channel: the first message comes back.
+            // In any channel with this author: the first message is returned.
             if there != room.id {
                 self.wrongs.push(format!(
                     "the nonce {nonce} is used in {there} and in {}",
@@ -455,7 +455,7 @@ impl State {
             .entry(room.id.clone())
             .or_default()
             .push(message);
-        // Something said in an archived thread opens it.
+        // A message in an archived thread opens it.
         if let Some(room) = self.rooms.get_mut(&room.id) {
             room.is_archived = false;
         }

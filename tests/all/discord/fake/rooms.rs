@@ -27,7 +27,7 @@ pub(crate) struct Room {
     pub(crate) kind: u64,
     pub(crate) name: String,
     pub(crate) parent: Option<String>,
-    /// A forum's tags: id, name, whether moderators alone may give it.
+    /// A forum's tags: id, name, and whether only moderators may use it.
     pub(crate) tags: Vec<(String, String, bool)>,
     pub(crate) wants_tag: bool,
     pub(crate) applied: Vec<String>,
@@ -83,7 +83,7 @@ impl Room {
         room
     }
 
-    /// Gives a forum these tags; their ids begin anew.
+    /// Gives a forum these tags; their ids start again.
     pub(crate) fn set_tags(&mut self, tags: &[&str]) {
         let tag = |(place, name): (usize, &&str)| {
             (format!("{}{place:02}", &self.id), (*name).to_owned(), false)
@@ -91,7 +91,7 @@ impl Room {
         self.tags = tags.iter().enumerate().map(tag).collect();
     }
 
-    /// The room, denied something.
+    /// The room without this permission.
     pub(crate) fn without(mut self, right: Right) -> Self {
         self.denied.insert(right);
         self
@@ -101,7 +101,7 @@ impl Room {
         (10..=12).contains(&self.kind)
     }
 
-    /// The names of the tags that a thread has, of these that its forum has.
+    /// The names of a thread's tags, as its forum defines them.
     pub(crate) fn tag_names(&self, forum: &Room) -> Vec<String> {
         let names = self.applied.iter().map(|id| {
             let tag = forum.tags.iter().find(|(tag, _, _)| tag == id);
@@ -170,7 +170,7 @@ pub(super) struct Message {
     pub(super) reference: Value,
     pub(super) flags: u64,
     pub(super) is_edited: bool,
-    /// How often it may be edited still; nothing where it is young.
+    /// The number of edits that are still allowed; `None` for a young message.
     pub(super) edits_left: Option<u32>,
 }
 
@@ -222,7 +222,7 @@ impl Message {
     }
 }
 
-/// Components as Discord gives them back: with numbers.
+/// Components as Discord returns them: with numbers.
 fn numbered(body: &Value) -> Value {
     let mut rows = body.get("components").cloned().unwrap_or_else(|| json!([]));
     let mut number = 0;

@@ -1,4 +1,4 @@
-//! A forum post whose first request arrives after its retry made it: one of the two stays.
+//! The first request for a forum post arrives after the retry made the post: only one of the two stays.
 
 use super::*;
 
@@ -9,7 +9,7 @@ async fn forum() -> Stage {
 
 const MAKES: &str = "POST /channels/100015/threads";
 
-/// The threads of the forum whose post stands, by id.
+/// The threads of the forum whose post still exists, by id.
 fn standing(fake: &Fake) -> Vec<String> {
     let threads = fake.threads(FORUM).into_iter();
     let threads = threads.filter(|thread| !fake.titles(&thread.id).is_empty());
@@ -32,7 +32,7 @@ async fn a_first_request_that_arrives_after_the_retry_leaves_one_post() {
     assert_eq!(titles(&stage.fake, FORUM), ["bpf: Do it"]);
     stage.fake.land();
     assert_eq!(titles(&stage.fake, FORUM).len(), 2, "both stand");
-    // The next contact with the forum is another story's.
+    // The next request to the forum is about another story.
     tokio::time::sleep(HASTE * 3).await;
     stage.patch("q", "bpf: Do it too").await;
     delivery_loop.pass().await.expect("a pass");
@@ -53,7 +53,7 @@ async fn a_first_request_that_arrives_after_the_retry_leaves_one_post() {
     assert!(post.contains("v2"), "{post}");
 }
 
-/// Those of them that are about the test's stories.
+/// The threads that are about the stories of the test.
 fn ours(fake: &Fake) -> Vec<String> {
     let threads = fake.threads(FORUM).into_iter();
     let ours = threads.filter(|thread| thread.name.starts_with("bpf: Do it"));
@@ -62,7 +62,7 @@ fn ours(fake: &Fake) -> Vec<String> {
     ours.map(|thread| thread.id).collect()
 }
 
-/// The process ends between the retry and the arrival of the first request: the next one knows what to look for.
+/// The process ends between the retry and the arrival of the first request. The next process knows which post to look for.
 #[tokio::test]
 async fn a_first_request_that_arrives_after_a_restart_leaves_one_post() {
     for is_edited in [false, true] {
@@ -87,7 +87,7 @@ async fn a_first_request_that_arrives_after_a_restart_leaves_one_post() {
             1,
             "the restart forgets nothing"
         );
-        // The first contact of the next process is a change of the post, or another post.
+        // The first request of the next process is a change of the post, or another post.
         let next = stage.hasty_delivery_loop(HASTE);
         match is_edited {
             true => stage.second("p", "bpf: Do it").await,
@@ -98,7 +98,7 @@ async fn a_first_request_that_arrives_after_a_restart_leaves_one_post() {
         let left = ours(&stage.fake);
         assert!(left.contains(&kept[0]), "the older one stays");
         assert_eq!(left.len(), if is_edited { 1 } else { 2 });
-        // Its content is forgotten when the time for doubles is over.
+        // Its content is forgotten when a double can no longer arrive.
         stage.world.advance(TimeDelta::hours(3));
         stage.patch("r", "bpf: Do it thrice").await;
         next.pass().await.expect("a pass");
@@ -108,9 +108,9 @@ async fn a_first_request_that_arrives_after_a_restart_leaves_one_post() {
     }
 }
 
-/// A post that was taken back and is sent anew is no double of the one before.
+/// A post that was removed and sent again is no double of the one before.
 #[tokio::test]
-async fn a_post_that_is_sent_anew_is_no_double() {
+async fn a_post_that_is_sent_again_is_no_double() {
     let fake = Fake::start(&[Room::forum(FORUM, &["Posted"])]).await;
     let settings = bpfnews::channel::discord::DiscordSettings {
         base: fake.base(),
@@ -127,7 +127,10 @@ async fn a_post_that_is_sent_anew_is_no_double() {
     discord.deliver(&remove).await.expect("it is taken back");
     tokio::time::sleep(HASTE * 3).await;
     let again = send(FORUM, "k3", story("m", "bpf: Do it", "posted", Tone::New));
-    discord.deliver(&again).await.expect("it is made anew");
+    discord
+        .deliver(&again)
+        .await
+        .expect("the post is sent again");
     tokio::time::sleep(HASTE * 3).await;
     let other = send(
         FORUM,
@@ -138,7 +141,7 @@ async fn a_post_that_is_sent_anew_is_no_double() {
     assert_eq!(titles(&fake, FORUM).len(), 2);
 }
 
-/// The first request arrived between the look and the second one: the older post stays, and the younger is removed.
+/// The first request arrived between the look and the second request: the older post stays, and the younger is removed.
 #[tokio::test]
 async fn of_two_posts_that_stand_after_a_retry_the_older_stays() {
     let fake = Fake::start(&[Room::forum(FORUM, &["Posted"])]).await;

@@ -5,10 +5,10 @@ use futures_util::future::FutureExt as _;
 
 use super::*;
 
-/// Worlds at once: they mostly wait.
+/// The number of worlds at the same time; they mostly wait.
 const AT_ONCE: usize = 4;
 
-/// A request that fails for ever.
+/// A request that always fails.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Kind {
     /// The look for an earlier message, in a room.
@@ -61,7 +61,7 @@ impl Kind {
         }
     }
 
-    /// Has "Do it badly" posted, and brings it to where the request is made that fails.
+    /// Posts "Do it badly", and goes on to the step that makes the failing request.
     async fn prepare(self, stage: &mut Stage, delivery_loop: &DeliveryLoop, fault: Fault) {
         let (title, fake) = ("bpf: Do it badly", &stage.fake);
         let posts = On::Says("POST /channels/", "badly");
@@ -92,7 +92,7 @@ impl Kind {
     }
 }
 
-/// A cell of the table: the request fails for ever, others go on, maintainers decide.
+/// One combination: this request always fails, others succeed, and maintainers decide.
 async fn cell(kind: Kind, fault: Fault, fate: LetterFate) {
     let what = format!("{kind:?} {fault:?} {fate:?}");
     let rooms = [
@@ -122,7 +122,7 @@ async fn cell(kind: Kind, fault: Fault, fate: LetterFate) {
     assert_eq!(told, right[usize::from(!stands)..], "{what}");
 }
 
-/// All faults of some kinds. One more cell of each kind drops the dead letter.
+/// All faults of some kinds. One more run of each kind drops the dead letter.
 async fn table(kinds: &[Kind]) {
     let mut cells = Vec::new();
     for kind in kinds {
@@ -150,9 +150,9 @@ async fn a_thread_or_a_removal_that_always_fails_holds_nobody_up() {
     table(&[Kind::Thread, Kind::Reopen, Kind::Remove]).await;
 }
 
-/// A thread whose creation is refused is none: the step is announced by an answer.
+/// If the thread's creation is refused, the step is announced by an answer.
 #[tokio::test]
-async fn a_step_is_told_by_an_answer_where_its_thread_is_refused() {
+async fn a_step_is_announced_by_an_answer_if_its_thread_is_refused() {
     for refusal in [Fault::Before(404, NOT_FOUND), Fault::Before(403, FORBIDDEN)] {
         let what = format!("{refusal:?}");
         let config = ChannelConfig {

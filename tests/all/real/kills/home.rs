@@ -1,4 +1,4 @@
-//! A real Synapse with a bot for each world, and a reader who sees what stands in a room.
+//! A real Synapse with a bot for each world, and a reader who sees the messages of a room.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,7 +24,7 @@ pub(super) struct Home {
 }
 
 impl Home {
-    /// Starts it with so many bots: `bot0`, `bot1` …
+    /// Starts it with this many bots: `bot0`, `bot1` …
     pub(super) async fn start(bots: usize) -> Arc<Self> {
         let bots: Vec<String> = (0..bots).map(|number| format!("bot{number}")).collect();
         let mut args: Vec<&Path> = bots.iter().map(Path::new).collect();
@@ -42,7 +42,7 @@ impl Home {
             users,
             reader,
         };
-        // Nobody can write to a device whose keys the server does not have: they go up with a sync.
+        // A device can receive encrypted messages only if the server has its keys. A sync uploads them.
         home.sync().await;
         home.sync().await;
         Arc::new(home)
@@ -62,7 +62,7 @@ impl Home {
         user[key].as_str().expect("a text").to_owned()
     }
 
-    /// A room into which the bot is invited.
+    /// A room with an invite for the bot.
     pub(super) async fn room(&self, bot: usize, is_encrypted: bool) -> OwnedRoomId {
         let mut request = CreateRoom::new();
         request.invite = vec![UserId::parse(self.text(bot, "id")).expect("an account")];
@@ -75,7 +75,7 @@ impl Home {
         room.room_id().to_owned()
     }
 
-    /// The messages that the reader sees, as they are after edits.
+    /// The messages that the reader sees, after their edits.
     pub(super) async fn seen(&self, room: &RoomId) -> Vec<String> {
         self.sync().await;
         let room = self.reader.get_room(room).expect("the room");
@@ -103,7 +103,7 @@ impl Home {
     }
 }
 
-/// Notes a message, or an edit of one, of an event: the newest come first.
+/// Records a message, or an edit of one, from an event. The newest events come first.
 fn note(event: &Value, seen: &mut BTreeMap<String, String>, edits: &mut Vec<(String, String)>) {
     let is_message = matches!(
         event["type"].as_str(),

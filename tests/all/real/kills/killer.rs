@@ -1,4 +1,4 @@
-//! The program as a child process, and what kills it: SIGKILL at a step of a poll or a send that a seed draws.
+//! The program as a child process, and its killer: SIGKILL at a step of a poll or a send that the seed chooses.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,20 +6,20 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// A step of the program as the world around it sees it.
+/// A step of the program, as its servers see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Moment {
-    /// A feed was asked for something and has not answered.
+    /// A feed got a request and has not answered.
     PollAsked,
-    /// It has: the page is read, folded, committed about now.
+    /// The feed has answered: the program reads, folds and commits the page about now.
     PollAnswered,
-    /// Something is to be sent and has not reached the chat.
+    /// A message is to be sent and has not reached the chat.
     SendAsked,
-    /// The chat did it and has not answered.
+    /// The chat has the message and has not answered.
     SendDone,
-    /// It has: the outcome is settled about now.
+    /// The chat has answered: the program settles the outcome about now.
     SendAnswered,
-    /// No step in particular.
+    /// Any moment.
     Sometime,
 }
 
@@ -34,7 +34,7 @@ impl Moment {
     ];
 }
 
-/// A kill that is to come: at which step, how many of its kind pass before, how long after it.
+/// A planned kill: at which step, how many of its kind happen before, and how long after it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Aim {
     pub(super) moment: Moment,
@@ -45,13 +45,13 @@ pub(super) struct Aim {
 #[derive(Default)]
 struct Inside {
     child: Option<Child>,
-    /// Counts starts: a kill that is on its way must not meet the next process.
+    /// Counts starts, so that a delayed kill does not hit the next process.
     starts: u32,
     aim: Option<Aim>,
     killed: BTreeMap<Moment, usize>,
 }
 
-/// The program and its killer; it is killed when this is dropped, too.
+/// The program and its killer. Dropping it kills the program too.
 #[derive(Clone, Default)]
 pub(super) struct Killer(Arc<Mutex<Inside>>);
 
@@ -60,7 +60,7 @@ impl Killer {
         self.0.lock().expect("no holder panics")
     }
 
-    /// Starts the program; what it says is added to a file.
+    /// Starts the program; its output is appended to a file.
     pub(super) fn start(&self, home: &Path) {
         let said = std::fs::File::options()
             .create(true)
@@ -90,7 +90,7 @@ impl Killer {
         }
     }
 
-    /// A step passes, which may be the last one. Whether it was, and at once.
+    /// A step happens. Returns whether it is the step of the kill, and whether the kill is immediate.
     pub(super) fn passes(&self, moment: Moment) -> bool {
         let mut inside = self.inside();
         let Some(aim) = inside.aim.as_mut().filter(|aim| aim.moment == moment) else {
@@ -117,7 +117,7 @@ impl Killer {
         false
     }
 
-    /// SIGKILL; gives whether it was met alive.
+    /// SIGKILL. Returns whether the program was still running.
     pub(super) fn kill(&self, moment: Moment) -> bool {
         let mut inside = self.inside();
         let Some(mut child) = inside.child.take() else {
@@ -133,16 +133,16 @@ impl Killer {
         was_alive
     }
 
-    /// Ends the program; that is no kill.
+    /// Ends the program. This does not count as a kill.
     pub(super) fn stop(&self) {
         if let Some(mut child) = self.inside().child.take() {
-            // It may have ended by itself.
+            // The program may have ended already.
             let _ = child.kill();
             let _ = child.wait();
         }
     }
 
-    /// Whether the program runs. One that ended by itself fails the test.
+    /// Whether the program runs. If it ended without a kill, the test fails.
     pub(super) fn is_running(&self) -> bool {
         let mut inside = self.inside();
         match &mut inside.child {
@@ -155,7 +155,7 @@ impl Killer {
         }
     }
 
-    /// How often it was killed at each step.
+    /// The number of kills at each step.
     pub(super) fn killed(&self) -> BTreeMap<Moment, usize> {
         self.inside().killed.clone()
     }

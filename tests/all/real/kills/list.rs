@@ -13,7 +13,7 @@ use crate::rude::{Act, Rude, answer};
 const PAGE: usize = 25;
 const FOLDER: &str = "/bpf/";
 
-/// A series: how it stands after all that was said of it.
+/// A series: its state after all mails about it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Series {
     pub(super) title: String,
@@ -22,7 +22,7 @@ pub(super) struct Series {
 }
 
 impl Series {
-    /// Where a post must say that it stands.
+    /// The state that a post must show.
     pub(super) fn state(&self) -> String {
         match (self.is_applied, self.version) {
             (true, _) => "applied to bpf-next".to_owned(),
@@ -85,7 +85,7 @@ impl List {
         self.letters.lock().expect("no holder panics").len()
     }
 
-    /// One more series, and perhaps something about those that are there.
+    /// Adds one series, and perhaps mails about the present ones.
     pub(super) fn go_on(&mut self, random: &mut fastrand::Rng) {
         let number = self.series.len();
         let series = Series {
@@ -165,7 +165,7 @@ impl List {
     }
 }
 
-/// What the archive answers: the newest page, or one from a time on where that is full.
+/// The archive's answer: the newest page, or a page from a time on if that is full.
 fn page(letters: &[Letter], path: &str) -> Vec<u8> {
     let Some(rest) = path
         .strip_prefix(FOLDER)

@@ -1,9 +1,9 @@
-//! The program itself, killed at any step while answers are lost and servers fail: in the end each channel holds exactly
+//! The program itself is killed at any step while answers are lost and servers fail. At the end, each channel has exactly
 //! one post for each story, in its final state, as the chat server shows it.
 //!
-//! A seed is one kill: the list grows, the program is killed at a step that the seed draws, the list grows again while it
-//! is down, it starts anew and meets the rest of the seed's faults; then every channel is read at its server. Seeds of one
-//! world follow each other over the same database and the same rooms.
+//! A seed is one kill. The list grows, the program is killed at a step that the seed chooses, and the list grows again
+//! while it is down. The program starts again and meets the rest of the seed's faults. Then the test reads every channel at
+//! its server. Seeds of one world follow each other over the same database and the same rooms.
 
 mod home;
 mod killer;
@@ -29,18 +29,18 @@ use super::{is_long, say};
 use crate::discord::fake::{Fake, Room, TOKEN};
 use crate::discord::{FORUM, ROOM, THREAD};
 
-/// Seeds; `BPFNEWS_LONG` makes it 500, `BPFNEWS_SEEDS` as many as it says.
+/// The number of seeds; `BPFNEWS_LONG` makes it 500, and `BPFNEWS_SEEDS` sets it.
 const SEEDS: u64 = 50;
-/// Worlds side by side: most of the time a world waits.
+/// The number of worlds at the same time; a world mostly waits.
 const WORLDS: u64 = 5;
-/// No seed takes longer.
+/// The longest time of a seed.
 const SEED_MAX: Duration = Duration::from_mins(5);
-/// How long a reader may wait for the keys of what it sees.
+/// The longest time until a reader has the keys for the messages.
 const KEYS_MAX: Duration = Duration::from_secs(5);
-/// How long the program may take to reach the step at which it is killed.
+/// The longest time until the program reaches the step at which it is killed.
 const AIM_MAX: Duration = Duration::from_secs(4);
 
-/// What is broken on purpose, to see that the test notices.
+/// A deliberate fault, to prove that the test notices it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Broken {
     Nothing,
@@ -48,7 +48,7 @@ enum Broken {
     KeyOnTheWay,
     /// After a kill the outbox has another key than the one that was tried.
     KeyInTheOutbox,
-    /// What was claimed counts as sent: settled before the send, so to speak.
+    /// A claimed delivery counts as sent, as if it had been settled before the send.
     SettledBeforeSent,
 }
 
@@ -58,7 +58,7 @@ struct World {
     folder: TempDir,
     killer: Killer,
     list: List,
-    /// Before Matrix and before Discord.
+    /// The proxies before Matrix and before Discord.
     proxies: [Proxy; 2],
     discord: Fake,
     home: Arc<Home>,
@@ -66,7 +66,7 @@ struct World {
     broken: Broken,
 }
 
-/// The configuration of the program: both chats, behind their proxies, five channels, and the list.
+/// The configuration: both chats behind their proxies, five channels, and the list.
 fn configuration(proxies: &[Proxy; 2], user: &str, rooms: &[OwnedRoomId], list: &str) -> String {
     let on_matrix = rooms.iter().map(|room| ("matrix", room.as_str()));
     let on_discord = [ROOM, THREAD, FORUM].map(|room| ("discord", room));
@@ -90,7 +90,7 @@ fn configuration(proxies: &[Proxy; 2], user: &str, rooms: &[OwnedRoomId], list: 
     )
 }
 
-/// A key of its own for every attempt: Matrix' transaction id, Discord's nonce.
+/// Another key for every attempt: Matrix' transaction id, Discord's nonce.
 fn other_key(request: &mut proxy::Request) {
     let other = format!("{:x}", fastrand::u64(..));
     if request.path.contains("/send/") {
@@ -157,7 +157,7 @@ impl World {
             .ok()
     }
 
-    /// Waits until everything that was published is here and nothing is owed.
+    /// Waits until all published mails are stored and the queue is empty.
     async fn settled(&self) {
         let until = Instant::now() + SEED_MAX;
         let mails = i64::try_from(self.list.len()).expect("few");
@@ -180,21 +180,21 @@ impl World {
             }
             assert!(
                 Instant::now() < until && is_running,
-                "not settled: {counted:?} of {mails} items and owed deliveries; it said\n{}",
+                "not settled: {counted:?} of {mails} items and queued deliveries; its output:\n{}",
                 self.said()
             );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
-    /// The end of what the program said.
+    /// The last lines of the program's output.
     fn said(&self) -> String {
         let said = std::fs::read_to_string(self.folder.path().join("said")).unwrap_or_default();
         let lines: Vec<&str> = said.lines().collect();
         lines[lines.len().saturating_sub(30)..].join("\n")
     }
 
-    /// One seed: growth, a kill, growth, a start, and the truth.
+    /// One seed: growth, a kill, growth, a start, and the check.
     async fn seed(&mut self, seed: u64) -> Result<(), String> {
         let mut random = fastrand::Rng::with_seed(seed);
         let fault = |random: &mut fastrand::Rng| {
@@ -224,7 +224,7 @@ impl World {
             .map_err(|wrong| format!("seed {seed}, to be killed at {:?}: {wrong}", aim.moment))
     }
 
-    /// What a control breaks between a kill and the next start.
+    /// Applies the fault of a control between a kill and the next start.
     async fn break_it(&self) {
         let broken = match self.broken {
             Broken::Nothing | Broken::KeyOnTheWay => return,
@@ -257,7 +257,7 @@ impl World {
         }
     }
 
-    /// Reads every room at its server: one message for each series, which says where it stands.
+    /// Reads every room at its server: one message for each series, with the right state.
     async fn check(&self) -> Result<(), String> {
         let series = self.list.series.iter();
         let mut wanted: Vec<Told> = series
@@ -284,7 +284,7 @@ impl World {
     }
 }
 
-/// A kill at a step that is drawn.
+/// A kill at a step that is chosen at random.
 fn aim(random: &mut fastrand::Rng) -> Aim {
     let moment = random.choice(Moment::ALL).expect("there are some");
     Aim {
@@ -301,7 +301,7 @@ fn aim(random: &mut fastrand::Rng) -> Aim {
     }
 }
 
-/// A series' title, and where a message says that it stands.
+/// A series' title, and the place of the state in a message.
 type Told = (String, String);
 
 fn compare(room: &str, mut told: Vec<Told>, wanted: &[Told]) -> Result<(), String> {
@@ -337,7 +337,7 @@ fn told_on_matrix(body: &str) -> Option<Told> {
     (title != "hello").then_some((title, state))
 }
 
-/// What was counted over all seeds of a world.
+/// The sums over all seeds of a world.
 #[derive(Default)]
 struct Count {
     killed: BTreeMap<Moment, usize>,
@@ -347,7 +347,7 @@ struct Count {
     wrong: Vec<String>,
 }
 
-/// Plays the seeds of one world; stops at the first that goes wrong.
+/// Plays the seeds of one world; stops at the first failure.
 async fn play(home: Arc<Home>, bot: usize, seeds: Vec<u64>, broken: Broken) -> Count {
     let mut world = World::new(home, bot, broken).await;
     let mut count = Count::default();
@@ -433,7 +433,7 @@ async fn real_kills_leave_one_post_for_each_story_in_its_final_state() {
     }
 }
 
-/// The test above can fail: each of these breaks what it relies on, from outside the program.
+/// Proves that the test above can fail: each control breaks something that the program relies on, from outside of it.
 #[tokio::test(flavor = "multi_thread")]
 async fn real_kills_are_noticed_where_keys_or_the_outbox_are_broken() {
     for broken in [

@@ -1,5 +1,5 @@
-//! What stands between the program and a chat server: it hands on what is asked and answered, but loses answers, fails
-//! before and after the effect, is late, and reports every step to the killer.
+//! A proxy between the program and a chat server. It passes requests and answers on, but it loses answers, fails before and
+//! after the effect, delays, and reports every step to the killer.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -12,18 +12,18 @@ use tokio::task::JoinHandle;
 use super::killer::{Killer, Moment};
 use crate::rude::answer;
 
-/// What happens to something that is sent.
+/// The fault of a message that is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Fault {
-    /// It is refused before it had an effect.
+    /// The proxy refuses it before it has an effect.
     FailsBefore,
     /// It has its effect, but the answer is an error.
     FailsAfter,
     /// It has its effect, and the answer is lost.
     AnswerLost,
-    /// It is lost on its way.
+    /// It is lost before the server.
     RequestLost,
-    /// It takes its time.
+    /// It is delayed.
     Late,
 }
 
@@ -37,10 +37,10 @@ impl Fault {
     ];
 }
 
-/// How a request is changed on its way: for controls, which break what the program relies on.
+/// A change of a request on its way, for controls that break something that the program relies on.
 pub(super) type Twist = fn(&mut Request);
 
-/// What is handed on.
+/// The request that is passed on.
 #[derive(Debug)]
 pub(super) struct Request {
     method: reqwest::Method,
@@ -101,7 +101,7 @@ impl Proxy {
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let line = Arc::clone(&line);
-                // Who hangs up is none of our concern.
+                // A client may close the connection at any time.
                 tokio::spawn(async move { line.serve(stream).await.unwrap_or_default() });
             }
         });
@@ -112,13 +112,13 @@ impl Proxy {
         }
     }
 
-    /// What happens to what is sent next, one after the other; all is well after that.
+    /// The faults of the next messages, one after the other. After them, nothing fails.
     pub(super) fn faults(&self, faults: impl IntoIterator<Item = Option<Fault>>) {
         let mut inside = self.inside.lock().expect("no holder panics");
         inside.faults = faults.into_iter().collect();
     }
 
-    /// The faults that were met, and how much was sent.
+    /// The faults that happened, and the number of messages.
     pub(super) fn met(&self) -> (BTreeMap<Fault, usize>, usize) {
         let inside = self.inside.lock().expect("no holder panics");
         (inside.met.clone(), inside.sends)
@@ -175,7 +175,7 @@ impl Line {
         Ok(())
     }
 
-    /// Asks the server; gives the bytes of its answer.
+    /// Sends the request to the server; returns the bytes of its answer.
     async fn hand_on(&self, request: Request) -> Vec<u8> {
         let url = format!("{}{}", self.upstream, request.path);
         let mut asked = self.client.request(request.method, url).body(request.body);

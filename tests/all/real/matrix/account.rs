@@ -1,4 +1,4 @@
-//! The account's keys: made, lost, recovered; by hand and by the commands.
+//! The account's keys: created, lost and recovered, by hand and by the commands.
 
 use std::process::{Command, Output, Stdio};
 
@@ -6,7 +6,7 @@ use secrecy::ExposeSecret as _;
 
 use super::*;
 
-/// Makes the bot forget its keys, as when its folder is lost.
+/// The bot loses its keys, as if its folder was lost.
 fn lose(folder: &Path) {
     let mut lost = 0;
     for entry in std::fs::read_dir(folder).expect("a folder") {
@@ -51,14 +51,14 @@ async fn real_matrix_a_lost_store_is_recovered_with_the_key() {
     );
     assert!(
         is_told,
-        "what the lost device sent cannot be read: {doubtful:?}"
+        "messages of the lost device cannot be read: {doubtful:?}"
     );
     let none = bot.make_recovery_key().await;
     let is_told =
         matches!(&none, Err(SendError::Never { why, .. }) if why.contains("--new-identity"));
     assert!(
         is_told,
-        "there is nothing that a key could protect: {none:?}"
+        "no secret exists that a key could protect: {none:?}"
     );
     for wrong in ["EsTx not a key", ""] {
         assert!(bot.recover(&wrong.into()).await.is_err(), "{wrong:?}");
@@ -126,7 +126,7 @@ async fn real_matrix_wrong_accounts_are_refused_and_nothing_is_lost() {
         .expect("the session that was kept");
 }
 
-/// What the program says, and that it says no secret.
+/// The program's output, checked for secrets.
 struct Said {
     is_good: bool,
     out: String,
@@ -157,7 +157,7 @@ fn bpfnews(
     }
     let mut child = command.spawn().expect("the program was built");
     let mut stdin = child.stdin.take().expect("it is piped");
-    // A program that asks for nothing may be gone by now.
+    // A program that reads no answer may have ended by now.
     let _ = std::io::Write::write_all(&mut stdin, input.as_bytes());
     drop(stdin);
     let Output {
@@ -175,14 +175,14 @@ fn bpfnews(
         let is_told = said.out.contains(secret) || said.err.contains(secret);
         assert!(
             !is_told,
-            "{args:?} tells a secret: {}\n{}",
+            "{args:?} prints a secret: {}\n{}",
             said.out, said.err
         );
     }
     said
 }
 
-/// A configuration with one feed that nobody serves, and one room.
+/// A configuration with one feed, which no server serves, and one room.
 fn write_config(home: &Home, folder: &Path, room: &RoomId) {
     let text = format!(
         "[[feed]]\nname = \"a\"\nkind = \"feed\"\nurl = \"http://127.0.0.1:1/\"\n[network]\n\
@@ -194,18 +194,18 @@ fn write_config(home: &Home, folder: &Path, room: &RoomId) {
     std::fs::write(folder.join("config.toml"), text).expect("room on the disk");
 }
 
-/// A bot that runs; it ends with the test.
+/// A running bot; it ends with the test.
 struct Running(std::process::Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The program may have ended already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// The token of the session that is kept.
+/// The token of the saved session.
 fn token(folder: &Path) -> Option<String> {
     let kept = std::fs::read_to_string(folder.join("bot.matrix/session.json")).ok()?;
     let kept: Value = serde_json::from_str(&kept).ok()?;
@@ -231,7 +231,7 @@ async fn real_matrix_a_running_bot_joins_answers_and_ends_when_it_is_logged_out(
     write_config(&home, folder, &room);
     let question = json!({"msgtype": "m.text", "body": "!bpfnews help", "m.mentions": {}});
     let say = format!("/rooms/{room}/send/m.room.message");
-    // Nobody is there to answer.
+    // No bot runs yet, so this question is from before its login.
     home.call("alice", "PUT", &format!("{say}/q0"), question.clone())
         .await;
     let password = home.text("bot", "password");
@@ -290,14 +290,14 @@ async fn real_matrix_a_running_bot_joins_answers_and_ends_when_it_is_logged_out(
     let said = std::fs::read_to_string(folder.join("log")).expect("a log");
     let status = status.unwrap_or_else(|| panic!("a bot that is logged out must end:\n{said}"));
     assert!(!status.success());
-    // A connection that ends meanwhile may have its say still, as nobody but this test asks it to.
+    // A closing connection may still log DEBUG lines, because this test turns them on.
     let mut lines = said.trim_end().lines();
     let last = lines
         .rfind(|line| !line.contains(" DEBUG "))
         .unwrap_or_default();
     assert!(last.contains("bpfnews matrix login --anew"), "{last}");
     for secret in [token.as_str(), &password] {
-        assert!(!said.contains(secret), "the log tells a secret");
+        assert!(!said.contains(secret), "the log has a secret");
     }
 }
 
@@ -312,7 +312,7 @@ async fn real_matrix_the_commands_log_in_and_recover() {
     let secrets = [password.as_str()];
     let run = |args: &[&str], password: Option<&str>, input: &str| {
         let said = bpfnews(folder, args, password, input, &secrets);
-        // What the SDK logs of its own affairs is not for operators.
+        // The SDK's own log lines are not for operators.
         assert!(!said.err.contains("matrix_sdk"), "{}", said.err);
         said
     };
@@ -357,7 +357,7 @@ async fn real_matrix_the_commands_log_in_and_recover() {
         made.err
     );
 
-    // Somebody revokes the session.
+    // A person revokes the session.
     let token = token(folder).expect("a session");
     log_out(&home, &token).await;
     let revoked = run(&["matrix", "login"], None, "");

@@ -75,7 +75,7 @@ async fn real_matrix_each_way_logs_in_and_posts_to_an_encrypted_room() {
         let account = bot.account().await.expect("an account");
         assert!(devices(&home).await.contains(&account.device), "{name}");
         drop(bot);
-        // The saved session needs none of it.
+        // The saved session needs none of them.
         let later = MatrixSettings {
             way: None,
             ..settings.clone()

@@ -15,7 +15,7 @@ struct Program(Child);
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The program may have ended already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -58,7 +58,7 @@ fn start(home: &Home, folder: &Path, upstream: &Rude, news: &RoomId, ops: &RoomI
     Program(child.expect("the program starts"))
 }
 
-/// Waits until something stands in a room that begins so; gives the whole of what stands there.
+/// Waits until a message in a room begins with this; returns the whole message.
 async fn until(alice: &Client, room: &RoomId, folder: &Path, wanted: &str) -> Vec<String> {
     let mut last = Vec::new();
     let until = tokio::time::Instant::now() + TOLD_MAX;
@@ -114,7 +114,7 @@ async fn real_matrix_an_issue_is_finished_and_published() {
     let _program = start(&home, folder.path(), &upstream, &news, &ops);
     until(&alice, &news, folder.path(), "bpf: Article 1").await;
 
-    // A reader suggests; the editors' room is encrypted, and the bot speaks there for the first time.
+    // A reader suggests a link. The editors' room is encrypted, and the bot writes there for the first time.
     let path = format!("/rooms/{news}/send/m.room.message/m1");
     let text = json!({"msgtype": "m.text", "body": "!bpfnews suggest https://blog.example/bpf A good read"});
     home.call("mallory", "PUT", &path, text).await;
@@ -138,7 +138,7 @@ async fn real_matrix_an_issue_is_finished_and_published() {
     )
     .await;
 
-    // A person who is no editor gets a refusal.
+    // A person without the right gets a refusal.
     let path = format!("/rooms/{news}/send/m.room.message/m2");
     let text = json!({"msgtype": "m.text", "body": "!bpfnews-edit publish 1"});
     home.call("mallory", "PUT", &path, text).await;

@@ -1,4 +1,5 @@
-//! What people see: another make of client (matrix-nio) reads the rooms, and the server says whom it would notify.
+//! The messages as people see them: another client (matrix-nio) reads the rooms, and the server lists the people it would
+//! notify.
 
 use bpfnews::post::About;
 use bpfnews::post::story::{CommitRef, Digest, Post};
@@ -6,7 +7,7 @@ use chrono::DateTime;
 
 use super::*;
 
-/// A person with a client of another make.
+/// A person with another client.
 struct Reader {
     client: Server,
 }
@@ -29,7 +30,7 @@ impl Reader {
         self.client.command(&format!("join {room}"));
     }
 
-    /// What the person sees in a room.
+    /// The messages that the person sees in a room.
     fn read(&mut self, room: &RoomId) -> Vec<Value> {
         let seen = self.client.ask(&format!("read {room}"));
         let seen: Vec<Value> = serde_json::from_str(&seen).expect("JSON");
@@ -111,7 +112,7 @@ fn notice(text: &str) -> Content {
     }
 }
 
-/// Posts something, and gives where it stands.
+/// Posts something, and returns its event.
 async fn post(
     bot: &Matrix,
     room: &RoomId,
@@ -131,7 +132,7 @@ async fn edit(bot: &Matrix, room: &RoomId, content: Content, receipt: &Receipt, 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn real_matrix_another_client_reads_what_a_person_would() {
+async fn real_matrix_another_client_reads_the_messages() {
     let home = Home::start(&[]);
     let folder = TempDir::new().expect("a temporary folder");
     let mut reader = Reader::start(&home, "alice");
@@ -183,7 +184,7 @@ async fn real_matrix_another_client_reads_what_a_person_would() {
             .expect("a removal");
 
         let seen = reader.read(&room);
-        // A post that was taken back, and the edit of it, which else some clients would go on showing.
+        // A removed post, and its edit, which some clients would otherwise still show.
         assert_eq!(seen.len(), 6, "{seen:#?}");
         for removed in &seen[4..] {
             assert_eq!(
@@ -287,13 +288,13 @@ async fn real_matrix_nobody_is_notified_and_the_longest_posts_are_taken() {
             .collect::<Vec<_>>()
     };
     assert_eq!(notified().await, Vec::<Value>::new());
-    // That would have been seen.
+    // The server would have listed them.
     let path = format!("/rooms/{plain}/send/m.room.message/loud");
     let loud = json!({"msgtype": "m.text", "body": "alice: look"});
     home.call("mallory", "PUT", &path, loud).await;
     assert_eq!(notified().await, [json!("@mallory:localhost")]);
 
-    // Twice in an edit, doubled by HTML, and a third on top by encryption.
+    // The text is there twice in an edit, twice again as HTML, and encryption adds a third.
     let sealed = home.room("mallory", true).await;
     reader.join(&sealed);
     bot.look(sealed.as_str()).await.expect("a room");

@@ -1,4 +1,4 @@
-//! After a restore a new device reads what an older one posted: the plain rooms at once, the encrypted ones with the
+//! After a restore, a new device reads the messages of an older one: in plain rooms at once, in encrypted ones with the
 //! recovery key.
 
 use bpfnews::post::story::Digest;
@@ -17,7 +17,7 @@ fn list(mark: &str, stories: &[&str]) -> Content {
     })
 }
 
-/// The marks that stand in a room, with what lists name, sorted.
+/// The marks of the messages in a room, and of the stories in lists, sorted.
 async fn marks(bot: &Matrix, room: &RoomId, since: i64) -> Result<Vec<String>, SendError> {
     let found = bot.standing(room.as_str(), since).await?;
     let mut marks: Vec<String> = found
@@ -29,7 +29,7 @@ async fn marks(bot: &Matrix, room: &RoomId, since: i64) -> Result<Vec<String>, S
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn real_matrix_a_new_device_finds_what_stands() {
+async fn real_matrix_a_new_device_finds_standing_messages() {
     let home = Home::start(&[]);
     let (before, after) = (
         TempDir::new().expect("a temporary folder"),
@@ -45,7 +45,7 @@ async fn real_matrix_a_new_device_finds_what_stands() {
         let key = |key: &str| format!("{is_encrypted}-{key}");
         let first = bot.deliver(&send(&room, "a", &key("1"))).await;
         let receipt = first.expect("a post");
-        // A story can get another id as more of it comes.
+        // A story can get another id when more of it arrives.
         let edit = Act::Edit {
             receipt,
             content: line("Applied", "a2"),
@@ -77,7 +77,7 @@ async fn real_matrix_a_new_device_finds_what_stands() {
             wanted
         );
     }
-    // Only what came since is asked for, but for what a page brings besides.
+    // bpfnews asks only for newer messages, but a page may bring more.
     let later = chrono::Utc::now().timestamp() + 60;
     assert!(bot.standing(rooms[0].as_str(), later).await.is_ok());
     drop(bot);
@@ -92,7 +92,7 @@ async fn real_matrix_a_new_device_finds_what_stands() {
         &unread,
         Err(SendError::Never { scope: Scope::Channel, why }) if why.contains("bpfnews matrix recover")
     );
-    assert!(is_told, "nobody can tell what stands there: {unread:?}");
+    assert!(is_told, "nobody can read the messages there: {unread:?}");
     bot.recover(&key).await.expect("recovered");
     assert_eq!(
         marks(&bot, &rooms[1], since)
