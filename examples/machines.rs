@@ -37,7 +37,7 @@ struct Asked {
     /// The mails that were imported, plain or gzipped.
     #[arg(long)]
     mbox: PathBuf,
-    /// Which senders are machines: a pattern over `name <address>`.
+    /// The senders that are machines: a pattern over `name <address>`.
     #[arg(
         long,
         default_value = r"(?i)[-+]bot\b|\bbot\+|\bbot@|^(?:kernel|kbuild) test robot |noreply@|syzbot"
@@ -228,7 +228,7 @@ fn replies_too_many(
     over
 }
 
-/// Prints the posts of the series of which machines say most.
+/// Prints the posts of the series with the most machine reports.
 fn print_posts(stories: &[Story], number: usize) {
     let mut loud: Vec<&Story> = stories.iter().collect();
     let said = |story: &Story| {

@@ -162,7 +162,7 @@ async fn paths(store: &Store, now: DateTime<Utc>) -> anyhow::Result<Vec<(String,
     Ok(paths)
 }
 
-/// A database of so many stories; one that is whole is there under its name.
+/// A database of this many stories. Only a complete one has its final name.
 async fn filled(scratch: &Path, many: usize) -> anyhow::Result<Store> {
     let file = scratch.join(format!("pages-{many}.sqlite"));
     if !file.exists() {

@@ -249,7 +249,7 @@ fn line(line: &str) -> String {
     }
 }
 
-/// An article, which no two feeds have in common.
+/// An article. No two feeds share one.
 fn article(feed: u64, id: &str) -> String {
     xml(&format!(
         "{feed}.{}",
@@ -280,7 +280,7 @@ fn news_page(feed: u64, mails: &[Posted<'_>]) -> String {
     out
 }
 
-/// Puts an entry into so many of a thousand feeds; gives how many were touched.
+/// Puts an entry into this many of a thousand feeds; returns the number of changed feeds.
 pub(crate) fn touch(out: &Path, feeds: u64, permille: u64, round: u64) -> anyhow::Result<u64> {
     let mut touched = 0;
     for feed in (0..feeds).filter(|feed| (feed + 1) * permille / 1000 > feed * permille / 1000) {

@@ -90,7 +90,7 @@ pub(crate) async fn fold(many: u64, scratch: &Path) -> anyhow::Result<Value> {
     let _awake = Awake::keep();
     let measure = Measure::start()?;
     let mut times = Vec::with_capacity(ANSWERS);
-    // Answers of other runs are there already.
+    // Earlier runs stored answers too.
     let run = usize::try_from(std::process::id())? * ANSWERS;
     for number in 0..ANSWERS {
         let answer = made::answer(PAGE * (PAGES - 1) + number % PAGE, run + number);
@@ -122,7 +122,7 @@ fn file(many: u64, scratch: &Path) -> std::path::PathBuf {
     scratch.join(format!("{many}.sqlite"))
 }
 
-/// A database of so many mails; one that is whole is there under its name.
+/// A database of this many mails. Only a complete one has its final name.
 async fn filled(many: u64, scratch: &Path) -> anyhow::Result<(Store, i64)> {
     let file = file(many, scratch);
     if file.exists() {

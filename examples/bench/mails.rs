@@ -1,4 +1,4 @@
-//! Mails to measure over: those of an mbox, else made ones.
+//! Mails for measurements: those of an mbox, or generated ones.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -11,7 +11,7 @@ use flate2::read::MultiGzDecoder;
 use mail_parser::mailbox::mbox::MessageIterator;
 use mail_parser::{Message, MessageParser};
 
-/// Patches and answers that are made where there is no mbox.
+/// Patches and answers that are generated if there is no mbox.
 const MADE: usize = 500;
 
 /// A mail as it was sent, and its entry on a page.
@@ -26,7 +26,7 @@ pub(crate) struct Mail {
     pub(crate) raw: Vec<u8>,
 }
 
-/// The mails of an mbox, gzipped or not; made ones without.
+/// The mails of an mbox, gzipped or not; generated ones without an mbox.
 pub(crate) fn read(mbox: Option<&Path>) -> anyhow::Result<Vec<Mail>> {
     let raw = match mbox {
         Some(path) => raw_of(path).with_context(|| format!("reading {}", path.display()))?,

@@ -60,7 +60,7 @@ enum Work {
         side: poll::Side,
         #[command(flatten)]
         feeds: poll::Feeds,
-        /// Of a thousand feeds so many get another entry before the measured poll; they lie in `--data`.
+        /// This many feeds of a thousand get another entry before the measured poll; they are in `--data`.
         #[arg(long, default_value_t = 0)]
         changed_permille: u64,
         /// The folder that the server serves.
@@ -86,7 +86,7 @@ enum Work {
         #[arg(long)]
         scratch: PathBuf,
     },
-    /// Asks which of a page's 25 entries are known.
+    /// Looks up the 25 entries of a page.
     Check {
         #[arg(long)]
         side: growth::Side,

@@ -21,9 +21,9 @@ use crate::chat::Chat;
 use crate::measure::Measure;
 use crate::world;
 
-/// Channels that get messages side by side.
+/// Channels that get messages at the same time.
 const CHANNELS: u64 = 8;
-/// How long the disk is asked.
+/// How long the disk is measured.
 const DISK_S: Duration = Duration::from_secs(2);
 /// The least that one commit appends to the journal.
 const PAGE: [u8; 4096] = [7; 4096];

@@ -170,7 +170,7 @@ async fn cold_floor(side: Side, kind: Kind, feeds: &Feeds, entries: u64) -> anyh
         }
     };
     let done = floor.run(read).await;
-    // First, for it knows why nothing more was taken.
+    // This comes first, because its error explains the missing entries.
     let kept = keeper.map(Keeper::end).transpose()?;
     let done = done?;
     ensure!(
@@ -286,7 +286,7 @@ async fn open(feeds: &Feeds, clock: &Arc<FixedClock>) -> anyhow::Result<Live> {
     Live::open(effective, store, clock, std::collections::HashMap::new()).await
 }
 
-/// The loop of `run`, until every feed has had its poll.
+/// The loop of `run`, until every feed was polled.
 async fn run_until_polled(live: &Live) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     let now = live.clock.now().timestamp();

@@ -26,7 +26,7 @@ pub(crate) struct PostRow {
     pub(crate) opened_at: DateTime<Utc>,
     pub(crate) mark: String,
     is_digest: bool,
-    /// Another post covers its story. If that was so before it was sent, it was never sent.
+    /// Another post covers its story. If this happened before it was sent, it was never sent.
     is_joined: bool,
 }
 
@@ -78,7 +78,7 @@ pub(crate) fn taken<'a>(played: &'a Played, channel: &str) -> BTreeSet<&'a str> 
         .collect()
 }
 
-/// Prints all counts; gives how many promises were broken.
+/// Prints all counts; returns the number of broken promises.
 pub(crate) fn report(played: &Played) -> anyhow::Result<usize> {
     let mut out = anstream::stdout();
     let relevant = played.stories.iter().filter(|story| story.relevant).count();
@@ -298,7 +298,7 @@ fn waits(played: &Played, channel: &ChannelConfig, sent: &[&SentMessage]) -> Vec
             .unwrap_or(&post.mark);
         let at = *first_at.get(mark)?;
         let story = by_mark.get(post.mark.as_str());
-        // The last mail that had come when its post was opened made it news.
+        // The last mail before its post was opened made it news.
         let news = story.and_then(|story| {
             let mails = story
                 .messages

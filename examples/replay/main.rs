@@ -52,7 +52,7 @@ const AFTER: TimeDelta = TimeDelta::days(8);
 struct Asked {
     /// The mails: an mbox, packed or not.
     mbox: PathBuf,
-    /// Plays the mails so many times as close together.
+    /// The factor by which the mails are closer together.
     #[arg(long, default_value_t = 1.0)]
     density: f64,
     /// Compares the unread counts that readers saw in the busiest stretch of so many days.
@@ -61,7 +61,7 @@ struct Asked {
     /// The configuration with the channels.
     #[arg(long, default_value = "config.example.toml")]
     config: PathBuf,
-    /// Which of its feeds the mails stand for.
+    /// The feed whose mails are played.
     #[arg(long, default_value = "bpf-list")]
     feed: String,
 }
@@ -151,7 +151,7 @@ async fn play(
     })
 }
 
-/// Moves the clock from one thing that is due to the next; gives the polls there were.
+/// Moves the clock from one due thing to the next; returns the number of polls.
 async fn run(
     ingest: &Ingest,
     delivery_loop: &DeliveryLoop,
@@ -194,7 +194,7 @@ async fn row(ingest: &Ingest) -> anyhow::Result<FeedRow> {
     rows.into_iter().next().context("there is no feed")
 }
 
-/// When the next poll is that finds something, or the last one before that.
+/// The time of the next poll that finds something, or of the last one before it.
 fn next_poll(
     row: &FeedRow,
     letters: &[Letter],

@@ -69,7 +69,7 @@ pub(super) async fn check(
     if failed > 0 {
         writeln!(
             out,
-            "{failed} of the feeds gave nothing. The configuration is good; these addresses, or the way to them, are not."
+            "{failed} of the feeds could not be read. The configuration has no error: check these addresses, and the network."
         )?;
         return Ok(ExitCode::FAILURE);
     }

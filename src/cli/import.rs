@@ -84,9 +84,7 @@ pub(super) async fn import(path: &Path, list: &str, files: &[PathBuf]) -> anyhow
         }
     }
     batches.close();
-    let read = reader
-        .await
-        .context("the reader of the files came to a bad end")?;
+    let read = reader.await.context("the reader of the files crashed")?;
     bar.finish_and_clear();
     ingest.store.close().await;
     let seconds = started.elapsed().as_secs_f64();
@@ -189,7 +187,7 @@ fn read_whole(reader: impl std::io::Read) -> std::io::Result<Result<Vec<u8>, Str
         .read_to_end(&mut raw)?;
     if raw.len() > MAIL_BYTES_MAX {
         return Ok(Err(format!(
-            "more than {MAIL_BYTES_MAX} bytes, passed over"
+            "more than {MAIL_BYTES_MAX} bytes, so it was skipped"
         )));
     }
     Ok(Ok(raw))
@@ -198,7 +196,7 @@ fn read_whole(reader: impl std::io::Read) -> std::io::Result<Result<Vec<u8>, Str
 /// Reads a mail; one that its reader comes to a bad end over stops no other.
 fn message(raw: &[u8], arrived_at: Option<DateTime<Utc>>) -> Read1 {
     catch_unwind(AssertUnwindSafe(|| mail::message(raw, arrived_at)))
-        .unwrap_or_else(|_| Err("it brought its reader to a bad end".to_owned()))
+        .unwrap_or_else(|_| Err("its parser crashed".to_owned()))
 }
 
 fn read_maildir(folder: &Path, take: &mut impl FnMut(Read1) -> bool) -> anyhow::Result<bool> {

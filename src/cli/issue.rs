@@ -161,7 +161,7 @@ async fn show(path: &Path, number: u32, format: Print) -> anyhow::Result<ExitCod
     let readers = ingest.store.read();
     let number = i64::from(number);
     let Some(issue) = issues::issue(readers.into(), number).await? else {
-        bail!("issue {number} is not out; bpfnews issue list shows which are");
+        bail!("issue {number} is not out; bpfnews issue list shows those that are");
     };
     let corrections = issues::corrections(readers.into(), number).await?;
     print(&issue, &corrections, Rules::of(&config), format)
@@ -203,7 +203,7 @@ async fn list(path: &Path) -> anyhow::Result<ExitCode> {
     if rows.is_empty() {
         writeln!(
             out,
-            "No issue is out. bpfnews issue draft shows what the first would say; issue backfill makes those of past weeks."
+            "No issue is out. bpfnews issue draft shows the first one so far; issue backfill makes those of past weeks."
         )?;
     }
     Ok(ExitCode::SUCCESS)
@@ -237,7 +237,7 @@ async fn publish(path: &Path, span: &PeriodArgs, yes: bool) -> anyhow::Result<Ex
         .count();
     writeln!(
         anstream::stdout(),
-        "{} is out. Channels that take issues: {channels}; the bpfnews that runs posts it there.",
+        "{} is out. Channels that get issues: {channels}; a running bpfnews posts it there.",
         issue.title()
     )?;
     write_files(&ingest, rules).await
@@ -270,7 +270,7 @@ async fn withdraw(path: &Path, number: u32) -> anyhow::Result<ExitCode> {
     tx.commit().await?;
     writeln!(
         anstream::stdout(),
-        "{} is taken back. Posts that are removed: {}, by the bpfnews that runs.",
+        "{} is withdrawn. Posts to remove: {}; a running bpfnews removes them.",
         withdrawn.title,
         withdrawn.posts
     )?;

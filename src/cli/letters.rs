@@ -138,7 +138,7 @@ async fn decide(store: &Store, which: LetterChoice, fate: LetterFate) -> anyhow:
     match decided {
         LetterDecision::Unknown => {
             anyhow::bail!(
-                "nothing that could not be delivered has this number; bpfnews letters list names what there is"
+                "no message has this number; bpfnews letters list shows all that could not be delivered"
             )
         }
         LetterDecision::NoChannel(channel) => anyhow::bail!(

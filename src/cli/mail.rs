@@ -168,7 +168,7 @@ async fn add(store: &Store, mailing: &Mailing, address: &MailAddress) -> anyhow:
     tx.commit().await?;
     let said = match asked {
         SignUp::Asked => {
-            "A mail with a link to confirm is queued; the bpfnews that runs sends it. The link is good for two days."
+            "A mail with a link to confirm is queued; a running bpfnews sends it. The link is valid for two days."
         }
         SignUp::Known => "This address gets mail already.",
         SignUp::TooMany => bail!(

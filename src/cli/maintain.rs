@@ -33,7 +33,7 @@ pub(super) enum HouseChange<'a> {
 /// The questions and changes of an operator.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum HouseCommand {
-    /// List the channels: which takes no messages, since when, why, what waits for it, and what to do.
+    /// List the channels: their state, since when, the reason, the waiting messages, and what to do.
     #[command(
         after_help = "Examples:\n  bpfnews channels\n  bpfnews channels --format json | jq 'select(.state != \"ok\")'"
     )]
@@ -51,7 +51,7 @@ pub(super) enum HouseCommand {
         /// Its number in the list of mutes.
         number: i64,
     },
-    /// List what is muted.
+    /// List the mutes.
     #[command(after_help = "Example:\n  bpfnews mutes")]
     Mutes {
         /// How to print them; json is one object a line.
@@ -65,7 +65,7 @@ pub(super) enum HouseCommand {
         #[arg(value_name = "STORY")]
         name: String,
     },
-    /// List who changed what, in chat and on the command line, the newest first.
+    /// List the changes in chat and on the command line, each with its person, the newest first.
     #[command(after_help = "Example:\n  bpfnews audit --limit 10")]
     Audit {
         /// At most so many; 0 means all [default: 50 as text, all as json].

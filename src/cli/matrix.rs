@@ -245,7 +245,7 @@ async fn recovery_key(matrix: &Matrix) -> anyhow::Result<ExitCode> {
     writeln!(std::io::stdout(), "{}", key.expose_secret())?;
     writeln!(
         anstream::stderr(),
-        "Keep this key away from this machine: it is shown once, and bpfnews does not have it. Whoever holds it and the \
+        "Keep this key away from this machine: it is shown once, and bpfnews does not have it. Anybody with this key and the \
          account's password can read the bot's encrypted rooms. bpfnews matrix recover uses it, after the folder with \
          the session was lost."
     )?;

@@ -70,7 +70,7 @@ pub struct Cli {
     /// Log more (twice: everything).
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
-    /// How the log is written: text, or json for programs.
+    /// The format of the log: text, or json for programs.
     #[arg(long, global = true, value_enum, hide_possible_values = true, value_name = "FORMAT", env = "BPFNEWS_LOG_FORMAT", default_value_t = logging::LogFormat::Text)]
     log_format: logging::LogFormat,
     #[command(subcommand)]
@@ -160,7 +160,7 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
-    /// Walk an archive or a tree back, politely. It resumes where an earlier run was stopped. Nothing of it is posted.
+    /// Read the history of an archive or a tree, politely, and post none of it. A second run continues an interrupted one.
     #[command(after_help = "Example:\n  bpfnews backfill --feed bpf --since 2025-01-01")]
     Backfill {
         /// The feed.
@@ -182,7 +182,7 @@ enum Command {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
-    /// List the stories, those that moved last first.
+    /// List the stories, the latest first.
     #[command(
         after_help = "Examples:\n  bpfnews stories --since 7d\n  bpfnews stories --state applied --tree bpf-next --author Nakryiko\n  \
                       bpfnews stories --all --format json | jq .title"
@@ -224,14 +224,14 @@ enum Command {
     /// Test which stories channels take.
     #[command(subcommand)]
     Route(route::RouteCommand),
-    /// List the series that wait for a person's answer and the pull requests that nobody took, those that wait longest first; of
-    /// the last 180 days unless --since says otherwise.
+    /// List the series that wait for a person's reply and the pull requests that nobody merged, of the last 180 days unless
+    /// --since is given. The longest wait comes first.
     #[command(after_help = "Examples:\n  bpfnews open\n  bpfnews open --tree bpf-next --since 60d")]
     Open {
         #[command(flatten)]
         which: stories::StoryChoice,
     },
-    /// Show where the kernel is: its last release, and when the merge window closes or the next release is expected.
+    /// Show the last kernel release, and the expected date of the next one or of the end of the merge window.
     #[command(
         after_help = "Examples:\n  bpfnews cycle\n  bpfnews cycle --format json | jq .expected"
     )]
@@ -240,7 +240,8 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
-    /// Numbers about the series of twelve months: how many, how long until they are applied, who reviews, what waits.
+    /// Count the series of twelve months: how many there are, and how long until they are applied. List reviewers and
+    /// waiting series.
     #[command(
         after_help = "Examples:\n  bpfnews stats\n  bpfnews stats --format json | jq '.months[] | [.month, .days.median]'"
     )]
@@ -249,10 +250,10 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
-    /// The messages that could not be delivered: list them, have them tried again, or drop them.
+    /// List, retry or drop messages that could not be delivered.
     #[command(subcommand)]
     Letters(letters::LettersCommand),
-    /// Issues by mail: who gets them, a test of the server, mail that came back.
+    /// Issues by mail: the subscribers, a test of the server, bounced mail.
     #[command(subcommand)]
     Mail(mail::MailCommand),
     #[command(flatten)]
@@ -261,7 +262,7 @@ enum Command {
     #[cfg(feature = "matrix")]
     #[command(subcommand)]
     Matrix(matrix::MatrixCommand),
-    /// Make all stories anew from the stored items.
+    /// Build all stories again from the stored items.
     #[command(after_help = "Example:\n  bpfnews refold")]
     Refold,
     /// Copy the database to a file, also while bpfnews runs. The copy is whole, checked, and only its owner can read it.
@@ -274,8 +275,8 @@ enum Command {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
-    /// Replace the database by a backup, and keep the old files beside it. Before anything is sent, the bot looks up in the
-    /// channels which posts were sent since the backup.
+    /// Replace the database by a backup, and keep the old files beside it. Before the bot sends anything, it searches the
+    /// channels for posts since the backup.
     #[command(
         after_help = "Example:\n  systemctl stop bpfnews; bpfnews restore /var/backups/bpfnews-2025-01-31.sqlite"
     )]

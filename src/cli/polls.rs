@@ -50,7 +50,7 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     generation.ingest.note_attempts(&config.database);
     tracing::info!(
         database = %config.database.display(),
-        "polling {} feeds; what is new is {}; Ctrl-C stops",
+        "polling {} feeds; news is {}; Ctrl-C stops",
         config.feeds.len(),
         match config.channels.len() {
             0 => "shown here".to_owned(),

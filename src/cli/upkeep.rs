@@ -61,7 +61,7 @@ pub(super) async fn restore(path: &Path, file: &Path) -> anyhow::Result<ExitCode
         given.display()
     )?;
     if was_there {
-        writeln!(out, "What was there is kept as {}.", aside.display())?;
+        writeln!(out, "The old database is kept as {}.", aside.display())?;
     }
     if let Some(session) = session {
         writeln!(
@@ -74,7 +74,7 @@ pub(super) async fn restore(path: &Path, file: &Path) -> anyhow::Result<ExitCode
     let since = DateTime::from_timestamp(recall_from, 0).unwrap_or_default();
     writeln!(
         out,
-        "At the next start every channel is looked through from {} UTC on, so that messages that stand there are not posted again.",
+        "At the next start, every channel is searched from {} UTC on, so that no message there is posted again.",
         since.format("%Y-%m-%d %H:%M")
     )?;
     writeln!(out, "Next: bpfnews run")?;

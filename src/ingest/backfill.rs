@@ -47,7 +47,7 @@ pub(super) async fn backfill(
         };
         let page = page.map_err(|e| {
             anyhow::anyhow!(
-                "{}: {e}\nWhat came so far is kept; the same command goes on from there.",
+                "{}: {e}\nThe items so far are stored; the same command continues.",
                 row.name
             )
         })?;
@@ -84,7 +84,7 @@ async fn catch_up(
         let report = ingest.poll(row.clone(), stop).await?;
         if let Outcome::Failed { why, .. } = report.outcome {
             anyhow::bail!(
-                "{}: {why}\nIt is polled before it is walked back; try again once that goes well.",
+                "{}: {why}\nThe feed must be polled before the backfill; try again after a good poll.",
                 row.name
             );
         }

@@ -35,7 +35,7 @@ impl LastPoll {
         let Some(by) = ahead::set_back_by(self.at(store).await?, now) else {
             return Ok(());
         };
-        warn!("the clock was set back by {by} s; what it had written ahead is moved back too");
+        warn!("the clock was set back by {by} s; waiting work moves back too");
         let mut tx = store.write().await?;
         ahead::set_back(&mut tx, by, now).await?;
         tx.commit().await?;

@@ -92,7 +92,7 @@ impl FeedReader {
         if let Some(until) = until {
             let until = until.format("%Y-%m-%d %H:%M");
             let why = format!(
-                "{}: bpfnews ended more than once while it read this, so it is left alone until {until} UTC",
+                "{}: bpfnews crashed more than once while it read this, so it skips it until {until} UTC",
                 request.url
             );
             return Err(FetchError::Broken { why });

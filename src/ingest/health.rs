@@ -83,11 +83,11 @@ pub(super) async fn report_gaps(
             let from = from.and_then(|at| DateTime::from_timestamp(at, 0));
             let day = from.unwrap_or(now - GAP_SINCE).format("%F");
             format!(
-                "bpfnews asks for it again by itself where it can. To fetch it now, stop bpfnews and run: \
+                "bpfnews requests it again if that is possible. To fetch it now, stop bpfnews and run: \
                  bpfnews backfill --feed {name} --since {day}"
             )
         }
-        UpstreamKind::Lwn | UpstreamKind::Feed => "This kind of feed has no way back. A shorter poll_gap_s makes it rarer; bpfnews feeds lists what is missing."
+        UpstreamKind::Lwn | UpstreamKind::Feed => "bpfnews cannot read older entries of this kind of feed. A shorter poll_gap_s makes gaps rarer; bpfnews feeds lists them."
             .to_owned(),
     });
     let problem = Problem {
@@ -165,7 +165,7 @@ fn words(
         FailureState::Walled => (
             "is walled".to_owned(),
             format!(
-                "Its host answers with a page for people, which bpfnews does not climb. Ask the people who run it to let \
+                "Its host answers with a page for people, which bpfnews cannot pass. Ask its operators to let \
                  bpfnews' User-Agent in, or read it from {}. {try_it}",
                 match config.kind {
                     FeedKind::Tree { .. } => "a mirror",
@@ -175,13 +175,13 @@ fn words(
         ),
         FailureState::Gone => (
             "is gone".to_owned(),
-            format!("Give its new url in the configuration, or take it out. {try_it}"),
+            format!("Set its new url in the configuration, or remove the feed. {try_it}"),
         ),
         FailureState::BackingOff => (
             format!("has failed since {} UTC", since.format("%Y-%m-%d %H:%M")),
             format!(
-                "It is asked again, at least once a day; what it still shows by then is read. See whether {} still is its \
-                 address: {try_it}",
+                "bpfnews retries at least once a day, and reads all entries that the feed still shows then. Check that {} is \
+                 still its address: {try_it}",
                 config.url
             ),
         ),

@@ -87,7 +87,7 @@ pub(super) async fn poll(
         Ok(finish) => finish?,
         // The panic was logged. The pages that were stored before it stay.
         Err(_) => {
-            let why = "the poll came to a bad end; the log has more".to_owned();
+            let why = "the poll crashed; the log has the reason".to_owned();
             let reason = EndReason::Error(FetchError::Broken { why });
             PollFinish::Uncommitted(PollEnd::new(&feed, reason, ingest.clock.now()))
         }

@@ -45,7 +45,7 @@ pub(super) struct ReaderPool {
 /// Why nothing came of a job.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 enum Unread {
-    #[error("reading it came to a bad end")]
+    #[error("its reader crashed")]
     Panicked,
     #[error("reading it took more than {0} s and was given up")]
     TookTooLong(u64),

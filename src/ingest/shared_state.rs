@@ -55,7 +55,7 @@ impl SharedState {
         match Attempts::open(database, now) {
             // The first call wins.
             Ok(attempts) => drop(self.attempts.set(attempts)),
-            Err(error) => warn!("{error:#}; a document over which bpfnews dies is read again"),
+            Err(error) => warn!("{error:#}; a document that crashes bpfnews is read again"),
         }
     }
 }

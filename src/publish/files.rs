@@ -126,7 +126,7 @@ impl Record {
             put(folder, &beside, text).await?;
             self.save(folder).await?;
             return Ok(Some(format!(
-                "{} is not what bpfnews wrote, so it is left as it is; what it would say now is in {beside}.",
+                "{} differs from the text that bpfnews wrote, so it is not overwritten; the new text is in {beside}.",
                 folder.join(name).display()
             )));
         }
@@ -153,7 +153,7 @@ impl Record {
                 None
             }
             Some(_) => Some(format!(
-                "{} is not what bpfnews wrote, so it is left there, though its issue was withdrawn.",
+                "{} differs from the text that bpfnews wrote, so it is not removed, although its issue was withdrawn.",
                 path.display()
             )),
             None => None,

@@ -144,7 +144,7 @@ pub async fn pass(
         }
         Err(why) => {
             tx.rollback().await;
-            warn!("the issue that was due on {due} did not come out: {why}");
+            warn!("the issue that was due on {due} was not published: {why}");
             return Ok(Some(now + HELD_GAP));
         }
     }
@@ -167,9 +167,9 @@ async fn hold(
         return Ok(());
     }
     let by_itself = match why {
-        Doubt::Empty => "It comes out by itself with the first story.",
+        Doubt::Empty => "bpfnews publishes it with the first story.",
         Doubt::Unread(_) | Doubt::Short(_) | Doubt::Long(_) => {
-            "It comes out by itself once all of it is read; a feed that is paused is not waited for."
+            "bpfnews publishes it when everything is read; it does not wait for a paused feed."
         }
     };
     let problem = Problem {
@@ -177,7 +177,7 @@ async fn hold(
         kind: &kind,
         title: format!("{} is held back", title(&rules.issue.name, number)),
         text: format!(
-            "{why}\n{by_itself} An editor has it out as it is with bpfnews-edit publish {number} sure=yes."
+            "{why}\n{by_itself} An editor can publish it as it is: bpfnews-edit publish {number} sure=yes."
         ),
     };
     let mut tx = store.write().await?;

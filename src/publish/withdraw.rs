@@ -26,7 +26,9 @@ pub enum NotWithdrawn {
     #[error("no issue is out")]
     None,
     /// It is not the newest.
-    #[error("issue {0} is the newest, and no other can be taken back: later ones refer to it")]
+    #[error(
+        "issue {0} is the newest; earlier ones cannot be withdrawn, because later ones refer to them"
+    )]
     Number(i64),
     /// A correction was published, so readers have seen it twice.
     #[error("it was corrected since, and the correction refers to it")]

@@ -57,7 +57,7 @@ fn is_refresh_refused(error: &HttpError) -> bool {
 fn no_refresh(error: &HttpError) -> SendError {
     SendError::Never {
         scope: Scope::Platform,
-        why: format!("the server refreshes the session no more: {error}. {LOGGED_OUT}"),
+        why: format!("the server no longer refreshes the session: {error}. {LOGGED_OUT}"),
     }
 }
 

@@ -174,7 +174,9 @@ impl Desk<'_> {
     ) -> EditResult<Edited> {
         match (subject.first(), kind) {
             (EditSubject::Intro, _) => {
-                return refused("The introduction has its place; it can only be written.");
+                return refused(
+                    "The introduction cannot be moved or left out; it can only be written.",
+                );
             }
             (EditSubject::Suggestion(_) | EditSubject::Entry(_), EditKind::Pin)
                 if section.is_none() =>

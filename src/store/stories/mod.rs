@@ -139,7 +139,7 @@ pub async fn put_mentions(
         )
         .execute(&mut **tx)
         .await
-        .context("forgetting what items speak of no more")?;
+        .context("forgetting mentions that are gone")?;
     }
     if !new.is_empty() {
         let new = serde_json::to_string(&new)?;

@@ -180,7 +180,7 @@ fn issues_are_drafted_backfilled_shown_and_published() {
     );
     let withdrawn = well(folder, &["issue", "withdraw", "4"]);
     assert!(
-        withdrawn.starts_with("BPF updates 04 is taken back. Posts that are removed: "),
+        withdrawn.starts_with("BPF updates 04 is withdrawn. Posts to remove: "),
         "{withdrawn}"
     );
     assert!(!file.exists());

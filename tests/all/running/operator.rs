@@ -92,7 +92,7 @@ fn one_process_polls_and_posts_while_others_read() {
             "is in place as",
             "is kept as",
             "Log in as a new device",
-            "looked through from",
+            "every channel is searched from",
         ],
     );
     let names: Vec<String> = std::fs::read_dir(home)
