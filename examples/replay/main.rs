@@ -30,7 +30,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use bpfnews::channel::Platform;
 use bpfnews::clock::{Clock as _, FixedClock};
-use bpfnews::config::{ChannelConfig, Config, FeedConfig, PlatformKind};
+use bpfnews::config::{ChannelConfig, Config, FeedAddresses, FeedConfig, PlatformKind};
 use bpfnews::deliver::DeliveryLoop;
 use bpfnews::ingest::Ingest;
 use bpfnews::store::Store;
@@ -228,6 +228,7 @@ fn configuration(asked: &Asked, list: Url, database: &Path) -> anyhow::Result<Co
         feed.with_context(|| format!("{} has no feed {}", asked.config.display(), asked.feed))?;
     let mut feed = FeedConfig::clone(feed);
     feed.url = list;
+    feed.addresses = FeedAddresses::default();
     config.feeds = vec![Arc::new(feed)];
     config.database = database.to_owned();
     config.network.allow_private_hosts = vec!["127.0.0.1".to_owned()];
@@ -250,19 +251,32 @@ fn configuration(asked: &Asked, list: Url, database: &Path) -> anyhow::Result<Co
     Ok(config)
 }
 
-/// A configuration with its tables of channels and platforms uncommented.
+/// A configuration with its tables of channels and platforms uncommented. Webhooks have no readers.
 fn with_channels(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let bare = |line: &'_ str| line.strip_prefix("# ").map_or(line, |bare| bare).to_owned();
+    let is_head = |line: &str| bare(line).starts_with('[');
     let mut is_inside = false;
-    let lines = text.lines().map(|line| {
-        let bare = line.strip_prefix("# ").unwrap_or(line);
-        if bare.starts_with('[') {
-            is_inside = ["[discord]", "[matrix]", "[[channel]]"].contains(&bare);
+    let shown = lines.iter().enumerate().map(|(place, line)| {
+        let own = bare(line);
+        if own.starts_with('[') {
+            let rest = lines[place + 1..].iter();
+            let mut table = rest.take_while(|line| !is_head(line));
+            let is_webhook = table.any(|line| bare(line) == "platform = \"webhook\"");
+            is_inside =
+                ["[discord]", "[matrix]", "[[channel]]"].contains(&own.as_str()) && !is_webhook;
         }
-        let is_key = bare.starts_with('[')
-            || bare
+        let is_plain = |key: &str| key.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+        // The older key would take the place of the newer ones.
+        let is_key = own.starts_with('[')
+            || own
                 .split_once(" = ")
-                .is_some_and(|(key, _)| key.chars().all(|c| c.is_ascii_lowercase() || c == '_'));
-        if is_inside && is_key { bare } else { line }
+                .is_some_and(|(key, _)| is_plain(key) && key != "milestones");
+        if is_inside && is_key {
+            own
+        } else {
+            (*line).to_owned()
+        }
     });
-    lines.collect::<Vec<_>>().join("\n")
+    shown.collect::<Vec<_>>().join("\n")
 }

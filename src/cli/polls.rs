@@ -98,7 +98,7 @@ async fn serve(
         clock: Arc::clone(&live.clock),
         name: name.to_owned(),
         home,
-        subsystems: live.now().effective.config.subsystems.clone(),
+        subsystems: live.now().ingest.subsystems(),
         mail: desk.map(|desk| {
             let live = Arc::clone(live);
             MailPages::new(desk.mailing.clone(), Arc::new(move || live.wake()))

@@ -83,7 +83,7 @@ pub(super) async fn search(ctx: &CommandContext<'_>) -> Result<Answer, CommandEr
     let many = found.stories().len();
     let title = match &found {
         Searched::Wrong(why) => return refuse(why.as_str()),
-        Searched::Filter(found) => format!("{} for {:?}", found.words(), shortened(typed)),
+        Searched::Filter(found) => found.words(&format!(" for {:?}", shortened(typed))),
         Searched::Words(_) if i64::try_from(many).is_ok_and(|many| many >= FOUND_MAX) => {
             format!("The best {many} matches for {:?}", shortened(typed))
         }

@@ -343,7 +343,10 @@ fn read_filter(
 ) -> Option<Filter> {
     let text = field.text("a filter, such as \"path:kernel/bpf/ and score>=2\"")?;
     let read = Filter::parse(text).and_then(|filter| {
-        filter.check(subsystems)?;
+        // Those of a feed are read later.
+        if subsystems.feed().is_none() {
+            filter.check(subsystems)?;
+        }
         Ok(filter)
     });
     let filter = match read {

@@ -223,7 +223,7 @@ fn read_config<'t>(
     let matrix = matrix.and_then(|table| platform::read_matrix(table, folder));
     let subsystems = top.take_table("subsystems", TableName::Subsystems);
     let subsystems = subsystems.map_or_else(Subsystems::default, |table| {
-        subsystems::read_subsystems(table, folder)
+        subsystems::read_subsystems(table, &feeds, folder)
     });
     let channels = match top.take("channel") {
         Some(field) => {

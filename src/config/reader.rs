@@ -258,6 +258,12 @@ impl<'n, 't> Field<'n, 't> {
         self.value.get_ref().is_table()
     }
 
+    /// Whether the value is a table without keys.
+    pub(super) fn is_empty_table(&self) -> bool {
+        let table = self.value.get_ref().as_table();
+        table.is_some_and(|table| table.is_empty())
+    }
+
     /// The entries of a table whose keys are values too. More than `entries_max` are a problem.
     pub(super) fn entries(
         self,

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::keys::{KEYS, TableName};
 use super::*;
-use crate::filter::Filter;
+use crate::filter::{Filter, Subsystems};
 use crate::post::milestone::{MilestoneKind, MilestoneWay, MilestoneWays};
 use crate::post::route::Route;
 use crate::story::machine::MachineKind;
@@ -1110,6 +1110,47 @@ fn subsystems_are_read_from_a_file() {
         ("", "core", "expected the path of a file"),
     ] {
         let errors = read(file, subsystem).expect_err(wrong).to_string();
+        assert!(errors.contains(wrong), "{errors}");
+    }
+}
+
+#[test]
+fn subsystems_may_come_from_a_feed() {
+    let read = |maintainers: &str| {
+        let text = format!(
+            "[subsystems]\nmaintainers = {maintainers}\n\
+             [[feed]]\nname = \"next\"\nkind = \"tree\"\nurl = [\"https://git.example/next.git\", \
+             \"git+https://git.example/next.git\"]\nbranch = \"master\"\n\
+             [[feed]]\nname = \"cgit\"\nkind = \"tree\"\nurl = \"https://git.example/cgit.git\"\nbranch = \"master\"\n\
+             [[channel]]\nname = \"x\"\nplatform = \"terminal\"\nfilter = \"subsystem:anything\"\n"
+        );
+        Config::parse(&text, Path::new("config.toml"))
+    };
+    let config = read("{ feed = \"next\" }").expect("a feed that git reads");
+    assert_eq!(config.subsystems.feed().as_deref(), Some("next"));
+    assert!(config.subsystems.is_empty());
+    let channel = &config.channels[0].route;
+    // What is read later is there for channels too.
+    let read_later = Subsystems::parse("ANYTHING\nF:\tnet/\n").expect("a file");
+    config.subsystems.fill("cgit", &read_later);
+    assert!(channel.subsystems.is_empty());
+    config.subsystems.fill("next", &read_later);
+    assert_eq!(channel.subsystems.len(), 1);
+    for (maintainers, wrong) in [
+        ("{ feed = \"nowhere\" }", "there is no feed \"nowhere\""),
+        (
+            "{ feed = \"cgit\" }",
+            "\"cgit\" is no tree that git reads; add an address such as",
+        ),
+        ("{ feed = 1 }", "expected the name of a feed of kind tree"),
+        (
+            "{ file = \"x\" }",
+            "unknown key; expected the path of a file",
+        ),
+        ("{}", "expected the path of a file"),
+        ("1", "expected the path of a file"),
+    ] {
+        let errors = read(maintainers).expect_err(wrong).to_string();
         assert!(errors.contains(wrong), "{errors}");
     }
 }

@@ -66,7 +66,7 @@ pub(super) enum TextField {
 
 /// A name that a number follows: `parts>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NumberField {
+pub enum NumberField {
     Parts,
     Score,
     Version,
@@ -130,8 +130,9 @@ impl TextField {
     }
 }
 
+/// A comparison of numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Comparison {
+pub enum Comparison {
     Less,
     AtMost,
     Equal,
@@ -159,7 +160,8 @@ impl Comparison {
         }
     }
 
-    fn sign(self) -> &'static str {
+    /// The sign as it is written, also in SQL.
+    pub fn sign(self) -> &'static str {
         let sign = Self::SIGNS.iter().find(|(_, known)| *known == self);
         sign.map_or("", |(sign, _)| sign)
     }

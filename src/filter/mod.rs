@@ -2,6 +2,7 @@
 //! docs/filters.md describes it for users.
 
 mod clause;
+mod condition;
 mod error;
 mod explain;
 mod parse;
@@ -14,8 +15,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use self::clause::{Clause, Comparison, FilterTopic, NumberField, TextField, TextTest};
-pub use self::clause::{KINDS, STATES, json_word};
+use self::clause::{Clause, FilterTopic, TextField, TextTest};
+pub use self::clause::{Comparison, KINDS, NumberField, STATES, json_word};
+pub use self::condition::{Condition, StoryValues, ValueColumn, ValueTest};
 pub use self::error::FilterError;
 pub use self::explain::Explanation;
 pub use self::subsystems::{MAINTAINERS_BYTES_MAX, Subsystems};
@@ -58,6 +60,11 @@ impl Filter {
     /// Whether the filter takes a story.
     pub fn takes(&self, story: &Story, subsystems: &Subsystems) -> bool {
         self.root.takes(&Asked::new(story, subsystems))
+    }
+
+    /// What the values that are stored beside a story say about it.
+    pub fn condition(&self) -> Condition {
+        self.root.condition()
     }
 
     /// For each clause, whether it takes the story, and the story's value.

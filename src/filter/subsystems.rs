@@ -1,7 +1,7 @@
 //! The subsystems of a MAINTAINERS file: which files, names and words belong to each.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use regex::Regex;
 
@@ -24,10 +24,17 @@ const FILES_NAMED_MAX: usize = 16;
 /// The most similar names in an error.
 const NEAR_MAX: usize = 4;
 
-/// The subsystems of a MAINTAINERS file. Clones share them.
+/// The subsystems of a MAINTAINERS file. Clones share them, also when another file takes their place.
 #[derive(Debug, Clone, Default)]
 pub struct Subsystems {
-    shared: Arc<SubsystemTable>,
+    shared: Arc<RwLock<SubsystemSource>>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct SubsystemSource {
+    /// The feed from whose tree the file comes; `None`: it comes from a file, or there is none.
+    feed: Option<String>,
+    table: Arc<SubsystemTable>,
 }
 
 #[derive(Debug, Default)]
@@ -84,7 +91,10 @@ impl Eq for LazyPattern {}
 
 impl PartialEq for Subsystems {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.shared, &other.shared) || self.shared.sections == other.shared.sections
+        let is_same = |a: &SubsystemSource, b: &SubsystemSource| {
+            a.feed == b.feed && a.table.sections == b.table.sections
+        };
+        Arc::ptr_eq(&self.shared, &other.shared) || is_same(&self.source(), &other.source())
     }
 }
 
@@ -109,29 +119,71 @@ impl Subsystems {
             sections: reader.sections,
             lookups: Mutex::default(),
         };
-        Ok(Self {
-            shared: Arc::new(shared),
-        })
+        Ok(Self::of(None, shared))
+    }
+
+    /// Subsystems that are read from the tree of a feed later; none until then.
+    pub fn of_feed(name: &str) -> Self {
+        Self::of(Some(name.to_owned()), SubsystemTable::default())
+    }
+
+    fn of(feed: Option<String>, table: SubsystemTable) -> Self {
+        let table = Arc::new(table);
+        Self {
+            shared: Arc::new(RwLock::new(SubsystemSource { feed, table })),
+        }
+    }
+
+    fn source(&self) -> SubsystemSource {
+        let source = self.shared.read();
+        source.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn table(&self) -> Arc<SubsystemTable> {
+        self.source().table
+    }
+
+    /// The feed from whose tree they are read.
+    pub fn feed(&self) -> Option<String> {
+        self.source().feed
+    }
+
+    /// Takes over the subsystems that were read from a feed's tree, unless they come from elsewhere by now.
+    pub fn fill(&self, feed: &str, read: &Self) {
+        let table = read.table();
+        let source = self.shared.write();
+        let mut source = source.unwrap_or_else(PoisonError::into_inner);
+        if source.feed.as_deref() == Some(feed) {
+            source.table = table;
+        }
+    }
+
+    /// Becomes the same as others, for all clones.
+    pub fn become_as(&self, others: &Self) {
+        let new = others.source();
+        let source = self.shared.write();
+        *source.unwrap_or_else(PoisonError::into_inner) = new;
     }
 
     /// How many subsystems there are.
     pub fn len(&self) -> usize {
-        self.shared.sections.len()
+        self.table().sections.len()
     }
 
-    /// Whether there are none: no file is configured.
+    /// Whether there are none: no file is configured, or it was not read yet.
     pub fn is_empty(&self) -> bool {
-        self.shared.sections.is_empty()
+        self.table().sections.is_empty()
     }
 
     /// Whether a story belongs to a subsystem that the test names.
     pub(super) fn take(&self, story: &Story, test: &TextTest) -> bool {
-        let named = self.named(test);
+        let table = self.table();
+        let named = table.named(test);
         if named.is_empty() {
             return false;
         }
         let said = OnceLock::new();
-        let mut sections = named.iter().map(|place| &self.shared.sections[*place]);
+        let mut sections = named.iter().map(|place| &table.sections[*place]);
         sections.any(|section| section.takes(story, || said.get_or_init(|| content(story))))
     }
 
@@ -139,7 +191,8 @@ impl Subsystems {
     pub(super) fn names_of(&self, story: &Story, most: usize) -> Vec<String> {
         let files = &story.scope.files;
         let files = &files[..files.len().min(FILES_NAMED_MAX)];
-        let sections = self.shared.sections.iter();
+        let table = self.table();
+        let sections = table.sections.iter();
         let of_story = sections.filter(|section| files.iter().any(|file| section.has_file(file)));
         of_story
             .take(most)
@@ -153,13 +206,26 @@ impl Subsystems {
     ///
     /// The fault, and the right form.
     pub(super) fn check(&self, test: &TextTest) -> Result<(), (String, String)> {
-        if self.is_empty() {
-            let right = "set maintainers = \"FILE\" in [subsystems] to a kernel's MAINTAINERS file";
-            return Err((
+        let source = self.source();
+        let has_none = source.table.sections.is_empty();
+        match source.feed {
+            Some(feed) if has_none => Err((
+                format!("the MAINTAINERS file of the feed {feed} was not read yet"),
+                "it is read with the next poll of that feed; the log says if that fails".to_owned(),
+            )),
+            None if has_none => Err((
                 "no file with subsystems is configured".to_owned(),
-                right.to_owned(),
-            ));
+                "set maintainers = \"FILE\" in [subsystems] to a kernel's MAINTAINERS file"
+                    .to_owned(),
+            )),
+            Some(_) | None => source.table.check(test),
         }
+    }
+}
+
+impl SubsystemTable {
+    /// Checks that a test means one of them.
+    fn check(&self, test: &TextTest) -> Result<(), (String, String)> {
         if !self.named(test).is_empty() {
             return Ok(());
         }
@@ -171,7 +237,7 @@ impl Subsystems {
                 return Err((wrong.to_owned(), right.to_owned()));
             }
         };
-        let sections = self.shared.sections.iter();
+        let sections = self.sections.iter();
         let near = sections.map(|section| {
             let name = section.name.to_lowercase();
             (strsim::jaro_winkler(&name, &wanted), section.name.as_str())
@@ -198,7 +264,7 @@ impl Subsystems {
             TextTest::Pattern(_) => return self.find(test),
         };
         let lookups = || {
-            let lookups = self.shared.lookups.lock();
+            let lookups = self.lookups.lock();
             lookups.unwrap_or_else(PoisonError::into_inner)
         };
         if let Some(known) = lookups().get(&key) {
@@ -223,7 +289,7 @@ impl Subsystems {
             TextTest::Whole(text) => section.name.eq_ignore_ascii_case(text),
             TextTest::Pattern(pattern) => pattern.is_match(&section.name),
         };
-        let sections = self.shared.sections.iter().enumerate();
+        let sections = self.sections.iter().enumerate();
         let found = sections.filter(|(_, section)| is_named(section));
         found.map(|(place, _)| place).collect()
     }

@@ -97,7 +97,7 @@ impl<'a> Asked<'a> {
     }
 
     /// The names of people.
-    fn names(&self, field: TextField) -> Vec<&'a str> {
+    pub(super) fn names(&self, field: TextField) -> Vec<&'a str> {
         let author = self.story.author.as_deref().into_iter();
         let people = self.story.people.iter().map(|part| part.name.as_str());
         match field {
@@ -107,7 +107,7 @@ impl<'a> Asked<'a> {
     }
 
     /// All that the story has for a field.
-    fn texts(&self, field: TextField) -> Vec<&'a str> {
+    pub(super) fn texts(&self, field: TextField) -> Vec<&'a str> {
         let (story, scope) = (self.story, &self.story.scope);
         let all = |texts: &'a [String]| texts.iter().map(String::as_str);
         match field {
@@ -134,7 +134,7 @@ impl<'a> Asked<'a> {
         }
     }
 
-    fn number(&self, field: NumberField) -> Option<i64> {
+    pub(super) fn number(&self, field: NumberField) -> Option<i64> {
         let story = self.story;
         let newest = story.revisions.last();
         match field {

@@ -18,6 +18,7 @@ mod reader_pool;
 mod report;
 mod shared_state;
 mod slots;
+mod subsystems;
 mod threads;
 
 use std::collections::HashMap;
@@ -40,11 +41,12 @@ use self::slots::PollSlots;
 use crate::clock::Clock;
 use crate::config::{Config, FeedConfig, FollowConfig, NetworkConfig};
 use crate::destination::{self, Destination};
+use crate::filter::Subsystems;
 use crate::item::Item;
 use crate::plan::{digest, follow, pulls, sample, standing};
 use crate::source::fetch::Fetcher;
 use crate::source::{FetchError, Page};
-use crate::store::feeds::{self, FeedRow};
+use crate::store::feeds::{self, FeedRow, Outcome};
 use crate::store::installation::installation_id;
 use crate::store::items::StoredPage;
 use crate::store::{Store, outbox, troubles};
@@ -61,6 +63,7 @@ pub struct Ingest {
     shared: Arc<SharedState>,
     links: ReaderLinks,
     follow: FollowConfig,
+    subsystems: Subsystems,
 }
 
 /// How new items are treated.
@@ -124,7 +127,12 @@ impl Ingest {
             shared.replace_destinations(before);
             return Err(error.into());
         }
-        Ok(Self::with_parts(store, config, clock, fetcher, shared))
+        subsystems::load(&store, &config.subsystems).await?;
+        let ingest = Self::with_parts(store, config, clock, fetcher, shared);
+        if ingest.subsystems.feed().is_some() && !ingest.subsystems.is_empty() {
+            subsystems::warn_of_unknown_names(&ingest);
+        }
+        Ok(ingest)
     }
 
     /// The same beside a running bpfnews. The database stays as the other process needs it.
@@ -142,6 +150,7 @@ impl Ingest {
         let destinations = destination::with_rows(rows, &config.channels(), config.home());
         shared.replace_destinations(destinations.into());
         let fetcher = fetcher_of(config)?;
+        subsystems::load(&store, &config.subsystems).await?;
         Ok(Self::with_parts(store, config, clock, fetcher, shared))
     }
 
@@ -152,6 +161,7 @@ impl Ingest {
         fetcher: Arc<Fetcher>,
         shared: Arc<SharedState>,
     ) -> Self {
+        shared.subsystems.become_as(&config.subsystems);
         let feeds = config.feeds.iter();
         Self {
             feeds: feeds
@@ -173,6 +183,7 @@ impl Ingest {
             shared,
             links: ReaderLinks::default(),
             follow: config.follow,
+            subsystems: config.subsystems.clone(),
         }
     }
 
@@ -252,9 +263,20 @@ impl Ingest {
         Ok(())
     }
 
-    /// Polls a feed, whether or not it is due. After an archive, also fetches mails that stories lack. A failure of the feed is in the report; only a failure of our own is an error.
+    /// Polls a feed, whether or not it is due. Then it fetches the mails of an archive that stories lack, or the tree's file of
+    /// subsystems. A failure of the feed is in the report; only a failure of our own is an error.
     pub async fn poll(&self, row: FeedRow, stop: &CancellationToken) -> anyhow::Result<Report> {
-        threads::poll_and_complete(self, self.feed(row)?, stop).await
+        let feed = self.feed(row)?;
+        let report = threads::poll_and_complete(self, feed.clone(), stop).await?;
+        if matches!(report.outcome, Outcome::Ok | Outcome::OkSoFar) {
+            subsystems::refresh(self, &feed, stop).await?;
+        }
+        Ok(report)
+    }
+
+    /// The subsystems of the configuration in effect, which may be newer than this one. They follow each change of it.
+    pub fn subsystems(&self) -> Subsystems {
+        self.shared.subsystems.clone()
     }
 
     /// Walks a feed back to `since`, and stores everything without announcing it. `on_progress` receives the share that is

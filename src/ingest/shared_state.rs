@@ -10,6 +10,7 @@ use super::clock_repair::LastPoll;
 use super::outages::FailureLog;
 use super::reader_pool::ReaderPool;
 use crate::destination::Destination;
+use crate::filter::Subsystems;
 use crate::store::attempts::Attempts;
 
 #[derive(Default)]
@@ -18,6 +19,8 @@ pub(super) struct SharedState {
     pub(super) last_poll: LastPoll,
     pub(super) pool: ReaderPool,
     pub(super) failures: FailureLog,
+    /// Those of the configuration in effect.
+    pub(super) subsystems: Subsystems,
     attempts: OnceLock<Attempts>,
 }
 

@@ -14,6 +14,13 @@ pub enum GitQuestion {
     },
     /// A page of commits. The answer is a [`GitHead`], a line end, and a record for each commit.
     Commits(CommitRange),
+    /// A file at the tip of a branch. The answer is its bytes.
+    File {
+        /// The branch without `refs/heads/`.
+        branch: String,
+        /// The path from the top of the tree.
+        path: String,
+    },
     /// A page of an epoch's mails. The answer is a [`MailHead`], a line end, and the mails.
     Mails(MailRange),
 }

@@ -34,6 +34,7 @@ pub mod schema;
 mod storage_problem;
 pub mod stories;
 pub mod subscribers;
+pub mod subsystems;
 pub mod suggestions;
 pub mod troubles;
 pub mod turns;

@@ -124,15 +124,18 @@ pub(super) async fn bring_up_to_date(
 /// Applies the missing migrations under the write lock, because another process may start on the same new file.
 pub(super) async fn migrate(connection: &mut SqliteConnection) -> anyhow::Result<()> {
     let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
-    let has_figures = sqlx::query_scalar!(
-        r#"SELECT COUNT(*) AS "many!: i64" FROM sqlite_schema WHERE name = 'series_figures'"#
+    let filled = sqlx::query_scalar!(
+        r#"SELECT name AS "name!" FROM sqlite_schema WHERE name IN ('series_figures', 'story_values')"#
     )
-    .fetch_one(&mut *tx)
+    .fetch_all(&mut *tx)
     .await?;
     MIGRATIONS.run(&mut *tx).await?;
-    if has_figures == 0 {
-        // They are made of the stories, which SQL cannot read.
+    // These are made of the stories, which SQL cannot read.
+    if !filled.iter().any(|table| table == "series_figures") {
         stories::fill_figures(&mut tx).await?;
+    }
+    if !filled.iter().any(|table| table == "story_values") {
+        stories::fill_values(&mut tx).await?;
     }
     tx.commit().await?;
     Ok(())

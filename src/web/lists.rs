@@ -222,7 +222,7 @@ pub(super) async fn search(
         @if !typed.is_empty() {
             @match &found {
                 Searched::Wrong(why) => pre.wrong role="status" { (why) },
-                Searched::Filter(found) => p role="status" { (found.words()) },
+                Searched::Filter(found) => p role="status" { (found.words("")) },
                 Searched::Words(found) => p role="status" {
                     @match found.len() { 0 => { "No story has these words." } 1 => { "1 story" } many => { (many) " stories" } }
                 },

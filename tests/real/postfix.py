@@ -3,10 +3,12 @@
 
   postfix.py BOUNCE
 
-The first line of standard output is the port, the folder of the mailboxes, and the certificate of the authority that signed the
-server's certificate for localhost. reader@reader.example has a maildir; postfix refuses other names there at once. It accepts
-every name at gone.example, and bounces the mail. It passes mail to bounces@bpf.example, with or without a token after a "+",
-to the shell command BOUNCE. The script then reads one command from each line of standard input, and answers with one line:
+The first line of standard output is the port, the folder of the mailboxes, the certificate of the authority that signed the
+server's certificate for localhost, and two ports that ask for a login: one with STARTTLS, and one that is encrypted from the
+first byte and knows no other way than LOGIN. The account is bpfnews, and its password "a secret". reader@reader.example has a
+maildir; postfix refuses other names there at once. It accepts every name at gone.example, and bounces the mail. It passes mail
+to bounces@bpf.example, with or without a token after a "+", to the shell command BOUNCE. The script then reads one command
+from each line of standard input, and answers with one line:
 
   queue        the mails that wait           ok COUNT
   log          postfix' log so far           ok PATH
@@ -14,14 +16,17 @@ to the shell command BOUNCE. The script then reads one command from each line of
 When standard input ends, the script stops the server and removes its temporary folder. Needs Debian's postfix and openssl. It
 also needs root, because only root can start postfix; postfix' programs then run as the user postfix.
 """
+import base64
 import os
 import pwd
 import shutil
 import signal
 import socket
+import socketserver
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -42,21 +47,60 @@ def certificate(top):
             "-extfile", "names", "-out", "cert.pem")
 
 
+class Login(socketserver.StreamRequestHandler):
+    """Answers postfix' questions for a login, as dovecot does (its auth protocol, version 1.1)."""
+    ways = b""
+
+    def say(self, *words):
+        self.wfile.write(b"\t".join(words) + b"\n")
+
+    def handle(self):
+        for line in (b"VERSION\t1\t1", *(b"MECH\t" + way + b"\tplaintext" for way in self.ways.split()), b"SPID\t1",
+                     b"CUID\t1", b"COOKIE\t" + b"0" * 32, b"DONE"):
+            self.say(line)
+        user = {}
+        for line in self.rfile:
+            word, number, *rest = line.rstrip(b"\n").split(b"\t") + [b""]
+            given = next((base64.b64decode(part[5:]) for part in rest if part.startswith(b"resp=")), None)
+            if word == b"CONT":
+                given = base64.b64decode(rest[0])
+            elif word != b"AUTH":
+                continue
+            if word == b"AUTH" and rest[0] == b"LOGIN" and given is None:
+                self.say(b"CONT", number, base64.b64encode(b"Username:"))
+            elif number not in user and (word == b"CONT" or rest[0] == b"LOGIN"):
+                user[number] = given
+                self.say(b"CONT", number, base64.b64encode(b"Password:"))
+            else:
+                _, name, password = given.split(b"\0") if word == b"AUTH" else (b"", user.pop(number), given)
+                is_right = (name, password) == (b"bpfnews", b"a secret")
+                self.say(b"OK" if is_right else b"FAIL", number, b"user=" + name)
+
+
+def ask_for_logins(path, ways):
+    """A socket at which postfix asks, with these ways to log in."""
+    handler = type("LoginBy", (Login,), {"ways": ways})
+    server = socketserver.ThreadingUnixStreamServer(str(path), handler)
+    server.daemon_threads = True
+    path.chmod(0o666)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+
 def main():
     bounce, = sys.argv[1:]
     if os.geteuid() != 0:
         sys.exit("postfix starts as root only")
-    port, = own_ports(1)
+    ports = own_ports(3)
     top = Path(tempfile.mkdtemp(prefix="postfix"))
     # Postfix' programs run as other users.
     top.chmod(0o755)
     try:
-        run(top, port, bounce)
+        run(top, ports, bounce)
     finally:
         shutil.rmtree(top, ignore_errors=True)
 
 
-def configure(top, port, bounce):
+def configure(top, ports, bounce):
     owner, nobody = pwd.getpwnam("postfix"), pwd.getpwnam("nobody")
     for name in ("etc", "queue", "data", "mail"):
         (top / name).mkdir()
@@ -84,8 +128,14 @@ def configure(top, port, bounce):
     (etc / "aliases").write_text(f'bounces "|{command}"\n')
     (etc / "mailboxes").write_text("reader@reader.example reader/\n")
     (etc / "transport").write_text("gone.example gone:\n")
+    login = "-o smtpd_sasl_auth_enable=yes -o smtpd_sasl_type=dovecot -o smtpd_tls_auth_only=yes " \
+        "-o smtpd_sasl_authenticated_header=yes -o smtpd_recipient_restrictions=permit_sasl_authenticated,reject " \
+        "-o smtpd_relay_restrictions=permit_sasl_authenticated,reject"
+    port, with_login, implicit = ports
     services = [
         f"127.0.0.1:{port} inet n - n - - smtpd",
+        f"127.0.0.1:{with_login} inet n - n - - smtpd\n  {login} -o smtpd_sasl_path={top}/plain",
+        f"127.0.0.1:{implicit} inet n - n - - smtpd\n  {login} -o smtpd_sasl_path={top}/login -o smtpd_tls_wrappermode=yes",
         "pickup unix n - n 60 1 pickup", "cleanup unix n - n - 0 cleanup", "qmgr unix n - n 300 1 qmgr",
         "tlsmgr unix - - n 1000? 1 tlsmgr", "rewrite unix - - n - - trivial-rewrite", "bounce unix - - n - 0 bounce",
         "defer unix - - n - 0 bounce", "trace unix - - n - 0 bounce", "verify unix - - n - 1 verify",
@@ -100,15 +150,17 @@ def configure(top, port, bounce):
     return etc
 
 
-def run(top, port, bounce):
-    etc = configure(top, port, bounce)
+def run(top, ports, bounce):
+    etc = configure(top, ports, bounce)
+    ask_for_logins(top / "plain", b"PLAIN LOGIN")
+    ask_for_logins(top / "login", b"LOGIN")
     quiet = dict(stdin=subprocess.DEVNULL, stdout=sys.stderr, stderr=sys.stderr)
     # Makes the folders of the queue, with their owners.
     subprocess.run(["postfix", "-c", etc, "check"], check=False, **quiet)
     server = subprocess.Popen([PROGRAMS / "master", "-c", etc, "-d"], **quiet)
     try:
-        wait(server, port)
-        print(port, top / "mail", top / "ca.pem", flush=True)
+        wait(server, ports[0])
+        print(ports[0], top / "mail", top / "ca.pem", ports[1], ports[2], flush=True)
         for line in sys.stdin:
             match line.split():
                 case ["queue"]:

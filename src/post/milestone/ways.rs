@@ -166,6 +166,13 @@ impl MilestoneWays {
         way.unwrap_or(MilestoneWay::Edit)
     }
 
+    /// Whether any revision is announced.
+    pub fn announces_revisions(&self) -> bool {
+        let is_one = |kind: &MilestoneKind| matches!(kind, MilestoneKind::Revision(_));
+        let mut all = self.0.iter();
+        all.any(|(kind, way)| is_one(kind) && *way != MilestoneWay::Edit)
+    }
+
     /// Whether anything goes to the thread of a post.
     pub fn uses_threads(&self) -> bool {
         self.0.iter().any(|(_, way)| *way == MilestoneWay::Thread)

@@ -449,6 +449,7 @@ mod tests {
                         (None, None, None) => "all",
                     },
                     GitQuestion::Tip { .. } => "tip",
+                    GitQuestion::File { .. } => "file",
                     GitQuestion::Commits(_) => "commits",
                 },
                 Method::Get | Method::Post | Method::News(_) => "get",

@@ -15,11 +15,26 @@ pub(crate) mod people;
 mod records;
 mod tree;
 
+use url::Url;
+
 pub use self::archive::{GitArchive, GitArchiveWalk};
 pub(super) use self::archive_cursor::{cursor_since as archive_cursor_since, read_to};
 pub use self::tree::{GitTree, GitTreeWalk};
+use super::Request;
 pub use super::question::{CommitRange, GitHead, GitQuestion, LastTip, MailHead, MailRange};
 pub use crate::config::{as_http, is_git, protocol};
+
+/// The request for a file at the tip of a branch, of at most so many bytes.
+pub fn file_request(url: &Url, branch: &str, path: &str, bytes_max: u64) -> Request {
+    let question = GitQuestion::File {
+        branch: branch.to_owned(),
+        path: path.to_owned(),
+    };
+    Request {
+        bytes_max,
+        ..Request::git(url.clone(), question)
+    }
+}
 
 /// The word in cursors by which they are distinguished from those of other ways to read a feed.
 pub(super) const CURSOR_WORD: &str = "git";

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 mod deliveries;
 mod letters;
 mod posts;
+mod replies;
 mod retried;
 mod settled;
 mod standing;
@@ -24,6 +25,7 @@ pub use self::posts::{
     posts_by_mark, posts_in_digest, posts_of_items, posts_of_landed, posts_of_pulls, queue_content,
     save_post, waiting_posts, waiting_since,
 };
+pub use self::replies::{untried_replies, update_reply};
 pub use self::retried::{RetriedSend, retried_sends};
 pub use self::settled::{Settled, has_others_due, put_back, settle_delivery, took_others_since};
 pub use self::standing::{

@@ -3,51 +3,82 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use chrono::DateTime;
+use sqlx::QueryBuilder;
 use tokio::time::timeout;
 
 use super::questions::{NO_WORDS, match_words, read};
 use super::shown::search_stories;
-use crate::filter::{Filter, Subsystems};
+use super::values::push_condition;
+use crate::filter::{Condition, Filter, Subsystems};
 use crate::store::Readers;
 use crate::story::Story;
 
-/// The most stories that one question reads; reading and comparing one takes some 30 µs.
+/// The most whole stories that one question reads; reading and comparing one takes some 30 µs.
 const LOOKED_AT_MAX: usize = 5_000;
-/// Stories that are read at a time. Between two pages, others get the thread.
+/// The most stories whose stored values one query compares; one takes less than a microsecond.
+const STRETCH: i64 = 20_000;
+/// Whole stories that are read at a time. Between two pages, others get the thread.
 const PAGE: i64 = 100;
 /// The time after which a question returns its matches so far.
 const TIME_MAX: Duration = Duration::from_secs(3);
+
+/// A place in the order of stories, the latest first: the time and the number.
+type StoryPlace = (i64, i64);
+/// The place before all stories.
+const START: StoryPlace = (i64::MAX, i64::MAX);
+
+/// Why a search ended.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum SearchEnd {
+    /// All stories were compared.
+    Whole,
+    /// As many were found as were asked for.
+    Enough,
+    /// Time or the bound of a question was over.
+    #[default]
+    Stopped,
+}
 
 /// The answer of [`filtered_stories`].
 #[derive(Debug, Clone, Default)]
 pub struct FilteredStories {
     /// Those that the filter takes, the latest first.
     pub stories: Vec<Story>,
-    /// How many stories were compared.
+    /// How many whole stories were read.
     pub looked_at: usize,
-    /// Whether no story is left that could be compared.
-    pub is_whole: bool,
-    /// The place of the last story that was compared: its time and number.
-    pub last: (i64, i64),
+    pub end: SearchEnd,
+    /// The place of the last story that was compared; `None` if there was none.
+    pub last: Option<StoryPlace>,
 }
 
 impl FilteredStories {
-    /// How much was found, in words.
-    pub fn words(&self) -> String {
+    /// What was found and what was looked at. `of` continues the number of stories, such as ` for "x"`; it may be empty.
+    pub fn words(&self, of: &str) -> String {
         let found = match self.stories.len() {
-            0 => "No story".to_owned(),
-            1 => "1 story".to_owned(),
-            many => format!("{many} stories"),
+            0 => format!("No story{of}"),
+            1 => format!("1 story{of}"),
+            many => format!("{many} stories{of}"),
         };
-        match self.is_whole {
-            true => found,
-            false => format!("{found} among the {} that moved last", self.looked_at),
+        let day = self
+            .last
+            .and_then(|(at, _)| DateTime::from_timestamp(at, 0));
+        match (self.end, day) {
+            (SearchEnd::Whole, _) => found,
+            (SearchEnd::Enough, _) => format!("The latest {found}"),
+            (SearchEnd::Stopped, Some(day)) => {
+                let day = day.format("%Y-%m-%d");
+                format!("{found} that moved since {day}; older ones were not compared")
+            }
+            (SearchEnd::Stopped, None) => {
+                "The search took too long, and no story was compared".to_owned()
+            }
         }
     }
 }
 
-/// The stories about BPF that a filter takes, the latest first: at most `most`, among the latest [`LOOKED_AT_MAX`], and as many
-/// as are found in [`TIME_MAX`].
+/// The stories about BPF that a filter takes, the latest first: at most `most`. The stored values rule out most others; of those
+/// that are left, at most [`LOOKED_AT_MAX`] are compared, and as many as [`TIME_MAX`] allows.
 pub async fn filtered_stories(
     readers: &Readers,
     filter: &Filter,
@@ -55,8 +86,7 @@ pub async fn filtered_stories(
     today: i64,
     most: usize,
 ) -> anyhow::Result<FilteredStories> {
-    let start = (i64::MAX, i64::MAX);
-    filtered_stories_after(readers, filter, subsystems, start, today, most).await
+    filtered_stories_after(readers, filter, subsystems, None, today, most).await
 }
 
 /// The same, behind a place in the order of time and number.
@@ -64,31 +94,46 @@ pub async fn filtered_stories_after(
     readers: &Readers,
     filter: &Filter,
     subsystems: &Subsystems,
-    mut after: (i64, i64),
+    after: Option<StoryPlace>,
     today: i64,
     most: usize,
 ) -> anyhow::Result<FilteredStories> {
     let mut found = FilteredStories::default();
+    let reader = StretchReader {
+        condition: filter.condition(),
+        today,
+    };
+    let mut after = after.unwrap_or(START);
     let read_all = async {
-        while found.looked_at < LOOKED_AT_MAX && found.stories.len() < most {
-            let page = page_after(readers, after, today).await?;
-            let is_last = i64::try_from(page.len())? < PAGE;
-            for (place, story) in page {
-                found.looked_at += 1;
-                (after, found.last) = (place, place);
-                if filter.takes(&story, subsystems) {
-                    found.stories.push(story);
+        loop {
+            let end = reader.stretch_end(readers, after).await?;
+            loop {
+                let page = reader.page(readers, after, end).await?;
+                let is_last = i64::try_from(page.len())? < PAGE;
+                for (place, story) in page {
+                    found.looked_at += 1;
+                    (after, found.last) = (place, Some(place));
+                    if filter.takes(&story, subsystems) {
+                        found.stories.push(story);
+                    }
+                    if found.stories.len() >= most {
+                        found.end = SearchEnd::Enough;
+                        return Ok(());
+                    }
                 }
-                if found.stories.len() >= most {
+                if is_last {
+                    break;
+                }
+                if found.looked_at >= LOOKED_AT_MAX {
                     return Ok(());
                 }
             }
-            if is_last {
-                found.is_whole = true;
-                break;
-            }
+            let Some(end) = end else {
+                found.end = SearchEnd::Whole;
+                return Ok::<(), anyhow::Error>(());
+            };
+            (after, found.last) = (end, Some(end));
         }
-        Ok::<(), anyhow::Error>(())
     };
     if let Ok(read) = timeout(TIME_MAX, read_all).await {
         read?;
@@ -96,30 +141,80 @@ pub async fn filtered_stories_after(
     Ok(found)
 }
 
-/// The stories behind a place in the order of time and number, the latest first, with their own places.
-async fn page_after(
-    readers: &Readers,
-    (last_at, number): (i64, i64),
+/// Reads the stories of a stretch that their values do not rule out.
+struct StretchReader {
+    condition: Condition,
     today: i64,
-) -> anyhow::Result<Vec<((i64, i64), Story)>> {
-    let rows = sqlx::query!(
-        r#"SELECT number AS "number!", last_at AS "last_at!", told AS "told!", state AS "state!", free_on
-           FROM stories INDEXED BY stories_by_time
-           WHERE last_at <= $1 AND (last_at < $1 OR number < $2) AND relevant = 1
-             AND number NOT IN (SELECT number FROM retracted_stories)
-           ORDER BY last_at DESC, number DESC LIMIT $3"#,
-        last_at,
-        number,
-        PAGE
-    )
-    .fetch_all(&mut *readers.acquire().await?)
-    .await
-    .context("reading stories for a filter")?;
-    let stories = rows.iter().map(|row| {
-        let story = read(&row.told, &row.state, today, row.free_on, "[]")?;
-        Ok(((row.last_at, row.number), story))
-    });
-    stories.collect()
+}
+
+impl StretchReader {
+    /// The last place of a stretch behind a place; `None` if no more stories are there than one stretch.
+    async fn stretch_end(
+        &self,
+        readers: &Readers,
+        (last_at, number): StoryPlace,
+    ) -> anyhow::Result<Option<StoryPlace>> {
+        let row = sqlx::query!(
+            r#"SELECT last_at AS "last_at!", number AS "number!" FROM stories INDEXED BY stories_shown
+               WHERE relevant = 1 AND last_at <= $1 AND (last_at < $1 OR number < $2)
+               ORDER BY last_at DESC, number DESC LIMIT 1 OFFSET $3"#,
+            last_at,
+            number,
+            STRETCH
+        )
+        .fetch_optional(&mut *readers.acquire().await?)
+        .await
+        .context("counting stories for a filter")?;
+        Ok(row.map(|row| (row.last_at, row.number)))
+    }
+
+    /// The stories behind a place up to another one that their values do not rule out, with their own places.
+    async fn page(
+        &self,
+        readers: &Readers,
+        (last_at, number): StoryPlace,
+        end: Option<StoryPlace>,
+    ) -> anyhow::Result<Vec<(StoryPlace, Story)>> {
+        let (end_at, end_number) = end.unwrap_or((i64::MIN, i64::MIN));
+        let mut sql = QueryBuilder::new(
+            "SELECT t.number, t.last_at, t.told, t.state, t.free_on FROM
+             (SELECT s.number, s.last_at FROM stories s INDEXED BY stories_shown
+              LEFT JOIN story_values f ON f.story = s.number WHERE s.relevant = 1",
+        );
+        for (start, at, than, place) in [
+            (" AND (s.last_at < ", last_at, " AND s.number < ", number),
+            (
+                " AND (s.last_at > ",
+                end_at,
+                " AND s.number >= ",
+                end_number,
+            ),
+        ] {
+            sql.push(start).push_bind(at).push(" OR s.last_at = ");
+            sql.push_bind(at).push(than).push_bind(place).push(")");
+        }
+        sql.push(" AND s.last_at <= ").push_bind(last_at);
+        sql.push(" AND s.last_at >= ").push_bind(end_at);
+        sql.push(" AND s.number NOT IN (SELECT number FROM retracted_stories WHERE number IS NOT NULL) AND (");
+        push_condition(&mut sql, &self.condition, self.today);
+        sql.push(") IS NOT FALSE ORDER BY s.last_at DESC, s.number DESC LIMIT ");
+        sql.push_bind(PAGE);
+        sql.push(
+            ") p CROSS JOIN stories t ON t.number = p.number ORDER BY p.last_at DESC, p.number DESC",
+        );
+        let rows = sql
+            .build_query_as::<(i64, i64, Vec<u8>, String, Option<i64>)>()
+            .persistent(false)
+            .fetch_all(&mut *readers.acquire().await?)
+            .await
+            .context("reading stories for a filter")?;
+        let stories = rows.iter();
+        let stories = stories.map(|(number, last_at, told, state, free_on)| {
+            let story = read(told, state, self.today, *free_on, "[]")?;
+            Ok(((*last_at, *number), story))
+        });
+        stories.collect()
+    }
 }
 
 /// The answer of [`search_typed`].
@@ -175,3 +270,6 @@ pub async fn search_typed(
         Err(error) => Ok(Searched::Wrong(error.to_string())),
     }
 }
+
+#[cfg(test)]
+mod tests;

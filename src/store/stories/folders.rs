@@ -9,9 +9,9 @@ use crate::store::{Readers, Tx};
 use crate::story::Story;
 
 /// How many levels of a path are kept.
-const LEVELS_MAX: usize = 3;
+pub(super) const LEVELS_MAX: usize = 3;
 /// The most folders of one story.
-const FOLDERS_MAX: usize = 48;
+pub(super) const FOLDERS_MAX: usize = 48;
 
 /// The folders in which a story changes files: `kernel`, `kernel/bpf`.
 pub fn folders_of(story: &Story) -> BTreeSet<&str> {
@@ -20,15 +20,19 @@ pub fn folders_of(story: &Story) -> BTreeSet<&str> {
         let ends = file.match_indices('/').map(|(at, _)| at);
         for end in ends.take(LEVELS_MAX) {
             let folder = &file[..end];
-            let is_plain = !folder
-                .split('/')
-                .any(|part| matches!(part, "" | "." | ".."));
-            if is_plain && folders.len() < FOLDERS_MAX {
+            if is_plain(folder) && folders.len() < FOLDERS_MAX {
                 folders.insert(folder);
             }
         }
     }
     folders
+}
+
+/// Whether a folder is kept: it is named in one way only.
+pub(super) fn is_plain(folder: &str) -> bool {
+    !folder
+        .split('/')
+        .any(|part| matches!(part, "" | "." | ".."))
 }
 
 /// Replaces the folders of these stories. Stories that are not about BPF have none.

@@ -14,9 +14,10 @@ mod questions;
 mod released;
 mod shown;
 mod stored;
+mod values;
 
 pub use self::filtered::{
-    FilteredStories, Searched, filtered_stories, filtered_stories_after, search_typed,
+    FilteredStories, SearchEnd, Searched, filtered_stories, filtered_stories_after, search_typed,
 };
 pub use self::find::{NamedStory, StoryLookup, find_story, look_up_story};
 pub use self::folders::{folders_of, stories_in_folder};
@@ -33,12 +34,11 @@ pub use self::shown::{
     best_of_the_week, best_stories, day_of, is_retracted, items_of_story, newest_matches,
     search_stories, story_of_link, unanswered_stories,
 };
-pub(in crate::store) use self::stored::fill_figures;
 pub use self::stored::{
     StoredStory, StoryUpdate, latest_stories, next_number, pack, packed_stories, pulls_since,
     put_stories, remember_ids, remove_stories, stories_of_clusters, unpack_story,
 };
-
+pub(in crate::store) use self::stored::{fill_figures, fill_values};
 use super::Tx;
 use super::items::{LoadedItems, day, unpack};
 use crate::item::{ItemKind, Person};

@@ -7,12 +7,13 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::json;
 
 use super::folders::put_folders;
+use super::values::put_values;
 use crate::store::packed::{self, EndToEnd};
 use crate::store::{Database, Tx, numbers};
 use crate::story::Story;
 use crate::story::numbers::SeriesFigures;
 
-/// Stories that are read at a time to fill the table of figures.
+/// Stories that are read at a time to fill a table.
 const PAGE: i64 = 500;
 
 /// The most pull requests that are read to find those that wait.
@@ -223,7 +224,9 @@ pub async fn put_stories(
     .await
     .context("storing stories")?;
     let numbered = stories.iter().map(|(after, _)| (after.number, after.story));
-    put_folders(tx, &numbered.collect::<Vec<_>>()).await?;
+    let numbered: Vec<(i64, &Story)> = numbered.collect();
+    put_folders(tx, &numbered).await?;
+    put_values(tx, &numbered).await?;
     let known = stories.iter().filter(|(after, _)| !after.is_new);
     let known: Vec<i64> = known.map(|(after, _)| after.number).collect();
     take_out_of_search(tx, &known).await?;
@@ -266,6 +269,33 @@ pub(in crate::store) async fn fill_figures(
         });
         let rows: Vec<_> = read.collect();
         numbers::put_rows(connection, &rows).await?;
+    }
+}
+
+/// Fills the table of values, after the migration that made it. A story that cannot be read is left out.
+pub(in crate::store) async fn fill_values(
+    connection: &mut sqlx::SqliteConnection,
+) -> anyhow::Result<()> {
+    let mut after = 0;
+    loop {
+        let page = sqlx::query!(
+            r#"SELECT number AS "number!", told AS "told!" FROM stories
+               WHERE number > $1 AND relevant = 1 ORDER BY number LIMIT $2"#,
+            after,
+            PAGE
+        )
+        .fetch_all(&mut *connection)
+        .await
+        .context("reading the stories for their values")?;
+        let Some(last) = page.last() else {
+            return Ok(());
+        };
+        after = last.number;
+        let read = page.iter();
+        let read = read.filter_map(|row| Some((row.number, unpack_story(&row.told).ok()?)));
+        let stories: Vec<(i64, Story)> = read.collect();
+        let stories: Vec<(i64, &Story)> = stories.iter().map(|(n, story)| (*n, story)).collect();
+        put_values(connection, &stories).await?;
     }
 }
 
@@ -327,7 +357,7 @@ fn searched(story: &Story) -> (String, String, String) {
     )
 }
 
-fn days(day: NaiveDate) -> i64 {
+pub(super) fn days(day: NaiveDate) -> i64 {
     day.signed_duration_since(DateTime::UNIX_EPOCH.date_naive())
         .num_days()
 }

@@ -11,7 +11,7 @@ use super::stories::{
     ListedStoryJson, StoriesJson, bad_cursor, limit, link_to_next, one_page, place, word,
 };
 use crate::filter::Filter;
-use crate::store::stories::{self, ListedStory};
+use crate::store::stories::{self, ListedStory, SearchEnd};
 use crate::web::cursor::{Cursor, Place};
 use crate::web::site::{Served, Site};
 
@@ -111,8 +111,8 @@ async fn filtered_page(
     limit: i64,
 ) -> ApiResult<(Vec<ListedStoryJson>, Option<String>)> {
     let after = match place {
-        None => (i64::MAX, i64::MAX),
-        Some(Place::Time { last_at, number }) => (last_at, number),
+        None => None,
+        Some(Place::Time { last_at, number }) => Some((last_at, number)),
         Some(_) => return Err(bad_cursor()),
     };
     let most = usize::try_from(limit).unwrap_or(0);
@@ -120,9 +120,9 @@ async fn filtered_page(
     let found =
         stories::filtered_stories_after(readers, filter, subsystems, after, site.today(), most);
     let found = found.await?;
-    let (last_at, number) = found.last;
-    let is_over = found.is_whole || found.looked_at == 0;
-    let next = (!is_over).then(|| Cursor::write(Place::Time { last_at, number }));
+    let is_over = found.end == SearchEnd::Whole;
+    let last = found.last.filter(|_| !is_over);
+    let next = last.map(|(last_at, number)| Cursor::write(Place::Time { last_at, number }));
     let page = found.stories.iter();
     Ok((
         page.map(|story| ListedStoryJson::of(site, story)).collect(),

@@ -411,3 +411,61 @@ async fn a_pull_request_of_long_ago_is_no_warning() {
     warn(&chat, &world).await;
     assert_eq!(chat.below(""), []);
 }
+
+/// A mail of a series: its number of two, 0 for the cover letter.
+fn part(world: &World, version: &str, number: u32) -> Mail {
+    let title = ["bpf: Do it", "bpf: Do one half", "selftests/bpf: Do it"][number as usize];
+    let parent = if number > 0 {
+        format!("{version}-0")
+    } else {
+        String::new()
+    };
+    let subject = format!("[PATCH bpf-next {version} {number}/2] {title}");
+    mail(
+        &format!("{version}-{number}"),
+        minutes(world),
+        &subject,
+        &parent,
+    )
+}
+
+/// A channel that announces revisions, and a series that was posted there.
+async fn posted_series(chat: &Chat) -> (World, Vec<Mail>) {
+    let mut world = list(chat).await;
+    let revisions = ways(&[("v2+", MilestoneWay::Reply)]);
+    world
+        .restart(|config| config.channels[0].milestones = revisions)
+        .await;
+    world.advance(TimeDelta::minutes(60));
+    let mails: Vec<Mail> = (0..3).map(|number| part(&world, "v1", number)).collect();
+    put_mails(&world, &mails);
+    world.poll_when_due("bpf").await;
+    chat.delivery_loop(&world).pass().await.expect("a pass");
+    assert_eq!(chat.bpf(), ["bpf: Do it: posted"]);
+    (world, mails)
+}
+
+#[tokio::test]
+async fn a_revision_is_announced_when_its_mails_are_there() {
+    let chat = Chat::new();
+    let (mut world, mut mails) = posted_series(&chat).await;
+    world.advance(TimeDelta::minutes(90));
+    // The last patch comes first, and the story has its title for a moment.
+    let last = part(&world, "v2", 2);
+    comes(&chat, &mut world, &mut mails, last).await;
+    assert_eq!(chat.below(""), []);
+    mails.push(part(&world, "v2", 1));
+    let cover = part(&world, "v2", 0);
+    comes(&chat, &mut world, &mut mails, cover).await;
+    assert_eq!(chat.below(""), [("v1 → v2: bpf: Do it".to_owned(), false)]);
+    // A revision whose other mails never come is announced as it is.
+    world.advance(TimeDelta::minutes(90));
+    let lone = part(&world, "v3", 2);
+    comes(&chat, &mut world, &mut mails, lone).await;
+    assert_eq!(chat.below("").len(), 1);
+    world.advance(TimeDelta::minutes(11));
+    chat.delivery_loop(&world).pass().await.expect("a pass");
+    let below = chat.below("");
+    assert_eq!(below.len(), 2);
+    assert!(below[1].0.starts_with("v2 → v3: "), "{below:?}");
+}

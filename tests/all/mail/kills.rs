@@ -15,11 +15,12 @@ use super::world::{config_text, issue, subscribe};
 /// The most memory of the program, in KiB.
 const MEMORY_MAX_KIB: u64 = 160 * 1_024;
 
-fn is_long() -> bool {
+pub(super) fn is_long() -> bool {
     std::env::var_os("BPFNEWS_LONG").is_some()
 }
 
-async fn fill(file: &Path, many: usize) {
+/// A database with an issue that goes out to so many.
+pub(super) async fn fill(file: &Path, many: usize) {
     let store = Store::open(file).await.expect("a database");
     let now = Utc::now();
     let addresses = (0..many).map(|number| format!("reader{number}@example.org"));
@@ -35,7 +36,8 @@ async fn fill(file: &Path, many: usize) {
     store.close().await;
 }
 
-fn start(home: &Path) -> Child {
+/// Starts the program in a folder with a configuration.
+pub(super) fn start(home: &Path) -> Child {
     let log = std::fs::File::create(home.join("log")).expect("a file");
     Command::new(env!("CARGO_BIN_EXE_bpfnews"))
         .args(["run", "--config"])
@@ -47,7 +49,7 @@ fn start(home: &Path) -> Child {
 }
 
 /// The most memory that a process ever had, in KiB.
-fn memory_kib(child: &Child) -> u64 {
+pub(super) fn memory_kib(child: &Child) -> u64 {
     let status =
         std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmHWM:"));

@@ -3,6 +3,7 @@
 mod faults;
 mod kills;
 mod look;
+mod many;
 mod round;
 mod sink;
 pub(crate) mod world;

@@ -286,6 +286,12 @@ impl Bot {
         sql(&self.database(), "UPDATE wanted_mails SET due_at = 0");
     }
 
+    /// Sets the last reading of the subsystems in the database to long ago.
+    pub(super) fn forget_when_subsystems_were_read(&self) {
+        let change = "UPDATE subsystem_files SET read_at = min(read_at, 0), tried_at = 0";
+        sql(&self.database(), change);
+    }
+
     /// Sets all polls in the database to long ago, as after a long downtime.
     pub(super) fn been_away(&self) {
         let change = "UPDATE feeds SET cursor = json_set(cursor, '$.polled_at', 0)";

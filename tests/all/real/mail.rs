@@ -37,8 +37,23 @@ struct MailHouse {
     _postfix: Server,
 }
 
+/// The ports of a postfix.
+struct PostfixPorts {
+    /// Anybody on this machine may send.
+    open: String,
+    /// With STARTTLS and a login.
+    login: String,
+    /// Encrypted from the first byte, with a login.
+    implicit: String,
+}
+
 impl MailHouse {
     fn new() -> Self {
+        Self::with(|ports| format!("port = {}\n", ports.open))
+    }
+
+    /// With these keys about the connection below `[mail]`.
+    fn with(connection: impl Fn(&PostfixPorts) -> String) -> Self {
         let home = TempDir::new().expect("a folder");
         // Postfix runs its alias as the user nobody.
         let opened = Command::new("chown")
@@ -58,16 +73,22 @@ impl MailHouse {
         );
         let postfix = Server::start("postfix.py", &[Path::new(&bounce)], None);
         let words: Vec<&str> = postfix.url.split(' ').collect();
-        let [port, boxes, authority] = words[..] else {
+        let [open, boxes, authority, login, implicit] = words[..] else {
             panic!("{}", postfix.url);
         };
+        let [open, login, implicit] = [open, login, implicit].map(str::to_owned);
+        let connection = connection(&PostfixPorts {
+            open,
+            login,
+            implicit,
+        });
         let pages = free_port();
         let url = format!("http://127.0.0.1:{pages}/");
         let text = format!(
             "[[feed]]\nname = \"a\"\nkind = \"feed\"\nurl = \"http://127.0.0.1:9/feed\"\npoll_gap_s = 86400\n\n\
              [network]\nallow_private_hosts = [\"127.0.0.1\"]\n\n\
              [web]\nlisten = \"127.0.0.1:{pages}\"\nurl = \"{url}\"\n\n\
-             [mail]\nfrom = \"news@bpf.example\"\nbounces = \"bounces@bpf.example\"\nhost = \"localhost\"\nport = {port}\n"
+             [mail]\nfrom = \"news@bpf.example\"\nbounces = \"bounces@bpf.example\"\nhost = \"localhost\"\n{connection}"
         );
         fs::write(&config, text).expect("room on the disk");
         let (boxes, authority) = (PathBuf::from(boxes), PathBuf::from(authority));
@@ -168,6 +189,22 @@ impl MailHouse {
             (text("address"), text("state"))
         });
         rows.collect()
+    }
+
+    /// Ends the wait of five minutes after the server refused the login.
+    async fn end_wait(&self) {
+        let file = self.home.path().join("bpfnews.sqlite");
+        let store = Store::open(&file).await.expect("a database");
+        let mut tx = store.write().await.expect("a transaction");
+        for change in [
+            "UPDATE channels SET held_to = 0",
+            "UPDATE deliveries SET due_at = 0 WHERE state = 'owed'",
+        ] {
+            let changed = sqlx::query(change).execute(&mut *tx).await;
+            changed.expect("good SQL");
+        }
+        tx.commit().await.expect("room on the disk");
+        store.close().await;
     }
 
     /// An issue is published.
@@ -388,4 +425,85 @@ fn real_mail_servers_must_show_a_certificate_that_we_trust() {
         "{errors}"
     );
     assert_eq!(house.mails().len(), 0);
+}
+
+/// The keys for a login.
+fn with_login(ports: &PostfixPorts, tls: &str) -> String {
+    let port = match tls {
+        "implicit" => &ports.implicit,
+        _ => &ports.login,
+    };
+    format!("port = {port}\ntls = \"{tls}\"\nuser = \"bpfnews\"\npassword_file = \"password\"\n")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn real_mail_logs_in_after_starttls_and_over_implicit_tls() {
+    for tls in ["starttls", "implicit"] {
+        let house = MailHouse::with(|ports| with_login(ports, tls));
+        let password = house.home.path().join("password");
+        fs::write(&password, "a secret\n").expect("room on the disk");
+        let checked = house.command(&["check", "--online"]).output();
+        let said = String::from_utf8_lossy(&checked.expect("it runs").stdout).into_owned();
+        assert!(
+            said.contains("encrypted, logged in as bpfnews"),
+            "{tls}: {said}"
+        );
+        let said = house.ask(&["mail", "test", "reader@reader.example"]);
+        assert!(said.contains("took it"), "{tls}: {said}");
+        house.mail("A test of bpfnews");
+        let (_, bytes) = house.mails().remove(0);
+        let bytes = String::from_utf8_lossy(&bytes).into_owned();
+        assert!(
+            bytes.contains("(Authenticated sender: bpfnews)") && bytes.contains("ESMTPSA"),
+            "{tls}: {bytes}"
+        );
+
+        // With a wrong password nothing is sent, nobody is suspended, and no mail is lost.
+        fs::write(&password, "another\n").expect("room on the disk");
+        let output = house
+            .command(&["mail", "test", "reader@reader.example"])
+            .output();
+        let output = output.expect("it runs");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            !output.status.success() && errors.contains("logging in: 535"),
+            "{tls}: {errors}"
+        );
+        assert!(!errors.contains("another"), "{errors}");
+        let store = Store::open(&house.home.path().join("bpfnews.sqlite"))
+            .await
+            .expect("a database");
+        let reader = ["reader@reader.example".to_owned()];
+        crate::mail::world::subscribe(&store, reader, Utc::now()).await;
+        store.close().await;
+        house.publish(3).await;
+        let child = house.run();
+        house.wait("the refusal is logged", || {
+            house.logs().contains("logging in").then_some(())
+        });
+        std::thread::sleep(Duration::from_secs(1));
+        end(child);
+        assert_eq!(house.mails().len(), 1);
+        assert_eq!(house.listed()[0].1, "on");
+        fs::write(&password, "a secret\n").expect("room on the disk");
+        house.end_wait().await;
+        let child = house.run();
+        house.mail("BPF updates 03");
+        end(child);
+    }
+}
+
+#[test]
+fn real_mail_servers_that_want_a_login_take_nothing_without() {
+    let house = MailHouse::with(|ports| format!("port = {}\n", ports.login));
+    let output = house
+        .command(&["mail", "test", "reader@reader.example"])
+        .output();
+    let output = output.expect("it runs");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && errors.contains("RCPT TO: 554"),
+        "{errors}"
+    );
+    assert!(!errors.contains("reader@"), "{errors}");
 }

@@ -7,6 +7,7 @@ mod bot;
 mod faulty;
 mod gitarchive;
 mod gitattack;
+mod gitfile;
 mod gitway;
 mod import;
 mod inbox;

@@ -175,6 +175,10 @@ impl Repository {
             )
             .expect("memory");
         }
+        self.fast_import(&stream);
+    }
+
+    fn fast_import(&self, stream: &[u8]) {
         let mut git = self
             .command(&["fast-import", "--quiet"])
             .stdin(Stdio::piped())
@@ -183,9 +187,19 @@ impl Repository {
         git.stdin
             .take()
             .expect("it is piped")
-            .write_all(&stream)
+            .write_all(stream)
             .expect("git reads on");
         assert!(git.wait().expect("a child of ours").success());
+    }
+
+    /// Adds a commit with a file to the branch that is served.
+    pub(super) fn put(&self, file: &str, content: &str) {
+        let (at, bytes) = (Utc::now().timestamp(), content.len());
+        let stream = format!(
+            "commit {SERVED}\ncommitter Zoë Keeper <z@x.invalid> {at} +0000\ndata 4\nPut.\nfrom {SERVED}^0\n\
+             M 100644 inline {file}\ndata {bytes}\n{content}\n"
+        );
+        self.fast_import(stream.as_bytes());
     }
 
     fn command(&self, args: &[&str]) -> Command {

@@ -137,6 +137,11 @@ fn rewritten_line(
     Ok(history)
 }
 
+/// Fetches the tip of a branch, if it is not there.
+pub(super) fn bring_tip(copy: &mut Copy<'_>, tip: &CommitHash) -> Result<(), GitFailure> {
+    bring_commit(copy, tip, "tip", None, HORIZON_S)
+}
+
 /// Fetches a commit, if it is not there, with the history since the horizon.
 fn bring_commit(
     copy: &mut Copy<'_>,

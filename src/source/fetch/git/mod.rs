@@ -8,12 +8,13 @@
 //! - `program`: finds git; its settings and its environment
 //! - `repository`: git's copy of a repository on disk
 //! - `history`: makes the commits of a range available, however old
-//! - `commits`, `mails`: answer questions
+//! - `commits`, `files`, `mails`: answer questions
 //! - `failure`: the meaning of git's messages
 
 mod child;
 mod commits;
 mod failure;
+mod files;
 mod history;
 mod mails;
 mod program;
@@ -202,8 +203,12 @@ impl GitClient {
             disk_bytes: self.disk_bytes,
         };
         let answered = match question {
-            GitQuestion::Tip { branch } => return tip(&run, branch.as_deref()),
+            GitQuestion::Tip { branch } => {
+                let hash = tip(&run, branch.as_deref())?;
+                return Ok(hash.into_bytes());
+            }
             GitQuestion::Commits(range) => commits::answer(run, folder, range),
+            GitQuestion::File { branch, path } => files::answer(run, folder, branch, path),
             GitQuestion::Mails(range) => mails::answer(run, folder, range),
         };
         if let Err(failure) = &answered
@@ -218,7 +223,7 @@ impl GitClient {
 }
 
 /// The tip of a branch: its hash, or nothing.
-fn tip(run: &GitRun<'_>, branch: Option<&str>) -> Result<Vec<u8>, GitFailure> {
+fn tip(run: &GitRun<'_>, branch: Option<&str>) -> Result<String, GitFailure> {
     let name = branch.map_or_else(
         || "HEAD".to_owned(),
         |branch| format!("refs/heads/{branch}"),
@@ -230,7 +235,7 @@ fn tip(run: &GitRun<'_>, branch: Option<&str>) -> Result<Vec<u8>, GitFailure> {
     let hash = lines
         .filter(|(_, found)| *found == name)
         .map(|(hash, _)| hash);
-    Ok(hash.take(1).collect::<String>().into_bytes())
+    Ok(hash.take(1).collect())
 }
 
 /// The name of the folder for a repository: its last word for people, and a hash of its address. The epochs of an archive
