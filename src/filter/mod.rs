@@ -4,6 +4,7 @@
 mod clause;
 mod error;
 mod explain;
+mod owners;
 mod parse;
 mod subsystems;
 mod takes;

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use chrono::DateTime;
 use sha2::{Digest as _, Sha256};
 
+mod files;
 mod filtered;
 mod find;
 mod folders;
@@ -15,6 +16,7 @@ mod released;
 mod shown;
 mod stored;
 
+pub use self::files::{paths_after, stories_with_files};
 pub use self::filtered::{
     FilteredStories, Searched, filtered_stories, filtered_stories_after, search_typed,
 };
@@ -33,11 +35,11 @@ pub use self::shown::{
     best_of_the_week, best_stories, day_of, is_retracted, items_of_story, newest_matches,
     search_stories, story_of_link, unanswered_stories,
 };
-pub(in crate::store) use self::stored::fill_figures;
 pub use self::stored::{
     StoredStory, StoryUpdate, latest_stories, next_number, pack, packed_stories, pulls_since,
     put_stories, remember_ids, remove_stories, stories_of_clusters, unpack_story,
 };
+pub(in crate::store) use self::stored::{fill_figures, fill_files};
 
 use super::Tx;
 use super::items::{LoadedItems, day, unpack};

@@ -6,13 +6,14 @@ use anyhow::Context as _;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::json;
 
+use super::files::{self, FilesRow, put_files};
 use super::folders::put_folders;
 use crate::store::packed::{self, EndToEnd};
 use crate::store::{Database, Tx, numbers};
 use crate::story::Story;
 use crate::story::numbers::SeriesFigures;
 
-/// Stories that are read at a time to fill the table of figures.
+/// Stories that are read at a time to fill a table.
 const PAGE: i64 = 500;
 
 /// The most pull requests that are read to find those that wait.
@@ -223,7 +224,9 @@ pub async fn put_stories(
     .await
     .context("storing stories")?;
     let numbered = stories.iter().map(|(after, _)| (after.number, after.story));
-    put_folders(tx, &numbered.collect::<Vec<_>>()).await?;
+    let numbered: Vec<_> = numbered.collect();
+    put_folders(tx, &numbered).await?;
+    put_files(tx, &numbered).await?;
     let known = stories.iter().filter(|(after, _)| !after.is_new);
     let known: Vec<i64> = known.map(|(after, _)| after.number).collect();
     take_out_of_search(tx, &known).await?;
@@ -266,6 +269,37 @@ pub(in crate::store) async fn fill_figures(
         });
         let rows: Vec<_> = read.collect();
         numbers::put_rows(connection, &rows).await?;
+    }
+}
+
+/// Fills the tables from the stored stories, after the migration that made them. A story that cannot be read is left out.
+pub(in crate::store) async fn fill_files(
+    connection: &mut sqlx::SqliteConnection,
+) -> anyhow::Result<()> {
+    let mut after = 0;
+    loop {
+        let page = sqlx::query!(
+            r#"SELECT number AS "number!", told AS "told!" FROM stories
+               WHERE number > $1 AND relevant = 1 ORDER BY number LIMIT $2"#,
+            after,
+            PAGE
+        )
+        .fetch_all(&mut *connection)
+        .await
+        .context("reading the stories to store their files")?;
+        let Some(last) = page.last() else {
+            return Ok(());
+        };
+        after = last.number;
+        let read: Vec<(i64, Story)> = page
+            .iter()
+            .filter_map(|page| Some((page.number, unpack_story(&page.told).ok()?)))
+            .collect();
+        let rows = read.iter();
+        let rows: Vec<FilesRow<'_>> = rows
+            .map(|(number, story)| (*number, &*story.scope.files))
+            .collect();
+        files::put_rows(connection, &rows).await?;
     }
 }
 
