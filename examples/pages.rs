@@ -26,6 +26,7 @@ use bpfnews::clock::FixedClock;
 use bpfnews::filter::Subsystems;
 use bpfnews::item::{Detail, Item, ItemData, MessageId, Person};
 use bpfnews::store::Store;
+use bpfnews::store::numbers::series_numbers;
 use bpfnews::store::stories::{self, ListFilter};
 use bpfnews::web::{self, ApiAllowance, Site};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -34,6 +35,12 @@ use tokio_util::sync::CancellationToken;
 
 /// Mails in one transaction.
 const BATCH: usize = 1_000;
+/// Minutes between the beginnings of two stories.
+const MINUTES_APART: usize = 5;
+/// The words of titles and names of files.
+const WORDS: [&str; 8] = [
+    "verifier", "loop", "map", "helper", "kfunc", "ring", "arena", "jit",
+];
 /// The people who write mails.
 const PEOPLE: usize = 2_000;
 
@@ -58,7 +65,13 @@ async fn main() -> anyhow::Result<ExitCode> {
     let asked = Asked::parse();
     let store = filled(&asked.scratch, asked.stories).await?;
     let now = made::now() + TimeDelta::hours(1);
-    let paths = paths(&store, now).await?;
+    let mut paths = paths(&store, now).await?;
+    let counted = Instant::now();
+    series_numbers(store.read().into(), now).await?;
+    println!(
+        "{:.1} ms: the numbers of /stats, counted anew",
+        ms(counted.elapsed())
+    );
     let listener = web::bind(([127, 0, 0, 1], 0).into()).await?;
     let home = format!("http://{}/", listener.local_addr()?);
     let site = Site {
@@ -66,7 +79,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         clock: Arc::new(FixedClock::new(now)),
         name: "BPF updates".to_owned(),
         home: home.clone(),
-        subsystems: Subsystems::default(),
+        subsystems: subsystems(),
         mail: None,
     };
     let without_limit = ApiAllowance {
@@ -81,6 +94,16 @@ async fn main() -> anyhow::Result<ExitCode> {
         stop.clone(),
     ));
     let client = reqwest::Client::new();
+    let cursor = far_cursor(&client, &home, asked.stories).await?;
+    for list in ["stories", "tree/bpf-next", "api/stories"] {
+        let name = if list.starts_with("api") {
+            "cursor"
+        } else {
+            "after"
+        };
+        let path = format!("{list}?{name}={cursor}");
+        paths.push((format!("/{list}, far behind"), path));
+    }
     println!(
         "{:>8} {:>8} {:>8} {:>9}  path",
         "p50 ms", "p95 ms", "max ms", "bytes"
@@ -118,6 +141,33 @@ fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
+/// The cursor of the list of all stories at its middle.
+async fn far_cursor(client: &reqwest::Client, home: &str, many: usize) -> anyhow::Result<String> {
+    let minutes = i64::try_from(many / 2 * MINUTES_APART)?;
+    let until = (made::now() - TimeDelta::minutes(minutes)).format("%Y-%m-%dT%H:%M:%SZ");
+    let url = format!("{home}api/stories?limit=1&until={until}");
+    let page = client.get(url).send().await?.text().await?;
+    let page: serde_json::Value = serde_json::from_str(&page)?;
+    let next = page["next"].as_str().context("a list of one page")?;
+    Ok(next.to_owned())
+}
+
+/// A MAINTAINERS file: some sections with the files of these stories, among many others.
+fn subsystems() -> Subsystems {
+    let mut text = "BPF [GENERAL]\nF:\tkernel/bpf/\nF:\ttools/lib/bpf/\nF:\tnet/core/filter.c\nN:\tbpf_jit\n\n".to_owned();
+    for word in WORDS {
+        text.push_str(&format!("BPF [{word}]\nF:\tkernel/bpf/{word}*\n\n"));
+    }
+    text.push_str("RARE DRIVER\nF:\tdrivers/rare/\n\nNETWORKING\nF:\tnet/\nF:\tdrivers/net/\nF:\tinclude/net/\n\n");
+    for number in 0..2_500 {
+        text.push_str(&format!(
+            "DRIVER {number}\nF:\tdrivers/other/d{number}.c\nF:\tinclude/other/d{number}*\n\n"
+        ));
+    }
+    text.push_str("THE REST\nF:\t*\nF:\t*/\n");
+    Subsystems::parse(&text).expect("a MAINTAINERS file")
+}
+
 /// The paths that are measured: every kind of page, near the beginning and far behind it.
 async fn paths(store: &Store, now: DateTime<Utc>) -> anyhow::Result<Vec<(String, String)>> {
     let today = now.timestamp().div_euclid(86_400);
@@ -137,11 +187,32 @@ async fn paths(store: &Store, now: DateTime<Utc>) -> anyhow::Result<Vec<(String,
         "search?q=loop+and+arena",
         "issues",
         "person/Person%20Number%207",
+        "person/Nobody",
+        "folder/kernel/bpf",
+        "folder/drivers/rare",
+        "subsystems",
+        "subsystem/BPF%20%5BGENERAL%5D",
+        "subsystem/BPF%20%5Bloop%5D",
+        "subsystem/RARE%20DRIVER",
+        "subsystem/THE%20REST",
+        "stats",
+        "cycle",
+        "search?q=bpf",
+        "search?q=state:applied",
+        "search?q=path:drivers/rare/",
+        "search?q=tree:rare",
+        "search?q=title:/x.*q/",
+        "issues.atom",
+        "metrics",
         "stories.atom",
         "api/stories",
         "api/stories?limit=100",
         "api/stories?state=applied&tree=bpf",
         "api/stories?author=Nobody",
+        "api/stories?tree=rare",
+        "api/stories?kind=video",
+        "api/stories?state=applied",
+        "api/search?q=kind:video",
         "api/search?q=bpf",
         "api/search?q=verifier",
         "api/openapi.json",
@@ -193,10 +264,7 @@ async fn filled(scratch: &Path, many: usize) -> anyhow::Result<Store> {
 
 /// The mails of a story: mostly one patch, sometimes a series with answers, rarely a large one with three versions.
 fn mails(number: usize, many: usize) -> Vec<Item> {
-    const WORDS: [&str; 8] = [
-        "verifier", "loop", "map", "helper", "kfunc", "ring", "arena", "jit",
-    ];
-    let minutes = i64::try_from((many - number) * 5).expect("a number");
+    let minutes = i64::try_from((many - number) * MINUTES_APART).expect("a number");
     let at = made::now() - TimeDelta::minutes(minutes);
     let (first, second) = (WORDS[number % 8], WORDS[number / 8 % 8]);
     let tree = match number % 5_000 {
@@ -209,10 +277,16 @@ fn mails(number: usize, many: usize) -> Vec<Item> {
         name: format!("Person Number {}", which % PEOPLE),
         email: format!("person{}@x.example", which % PEOPLE),
     };
-    let (patches, versions) = match number % 100 {
-        0 => (30, 3),
-        1..20 => (4, 2),
+    let (patches, versions) = match (number % 5_000, number % 100) {
+        // Hundreds of mails.
+        (0, _) => (60, 4),
+        (_, 0) => (30, 3),
+        (_, 1..20) => (4, 2),
         _ => (1, 1),
+    };
+    let file = match number % 5_000 {
+        1 => "drivers/rare/it.c".to_owned(),
+        _ => format!("kernel/bpf/{first}_{}.c", number % 250),
     };
     let mut mails = Vec::new();
     for version in 1..=versions {
@@ -237,11 +311,19 @@ fn mails(number: usize, many: usize) -> Vec<Item> {
                 &format!("{} {title}", tag(part)),
                 person(number),
                 sent,
+                &file,
             ));
             if part > 0 && number.is_multiple_of(4) {
                 let answer = format!("{}-answer", id(part));
                 let title = format!("Re: {} {title}", tag(part));
-                let mut answer = mail(&answer, Some(id(part)), &title, person(number + part), sent);
+                let mut answer = mail(
+                    &answer,
+                    Some(id(part)),
+                    &title,
+                    person(number + part),
+                    sent,
+                    &file,
+                );
                 let name = &answer.author.name;
                 answer.text = format!("Fine.\n\nAcked-by: {name} <{}>\n", answer.author.email);
                 mails.push(answer);
@@ -262,11 +344,18 @@ fn made_up(number: usize, by: usize) -> String {
     word
 }
 
-fn mail(id: &str, parent: Option<String>, title: &str, author: Person, at: DateTime<Utc>) -> Item {
+fn mail(
+    id: &str,
+    parent: Option<String>,
+    title: &str,
+    author: Person,
+    at: DateTime<Utc>,
+    file: &str,
+) -> Item {
     let text = format!(
         "This makes {title} faster.\n\nIt was slow, and now it is not, since the loop ends sooner than before.\n\n\
-         Reported-by: Some One <some@x.example>\nSigned-off-by: {} <{}>\n---\n kernel/bpf/verifier.c | 12 ++++++++----\n \
-         kernel/bpf/core.c     |  3 +--\n 2 files changed, 9 insertions(+), 6 deletions(-)\n",
+         Reported-by: Some One <some@x.example>\nSigned-off-by: {} <{}>\n---\n {file} | 12 ++++++++----\n \
+         net/core/filter.c |  3 +--\n 2 files changed, 9 insertions(+), 6 deletions(-)\n",
         author.name, author.email
     );
     Item {

@@ -5,6 +5,7 @@ mod clause;
 mod condition;
 mod error;
 mod explain;
+mod owners;
 mod parse;
 mod subsystems;
 mod takes;
@@ -20,7 +21,7 @@ pub use self::clause::{Comparison, KINDS, NumberField, STATES, json_word};
 pub use self::condition::{Condition, StoryValues, ValueColumn, ValueTest};
 pub use self::error::FilterError;
 pub use self::explain::Explanation;
-pub use self::subsystems::{MAINTAINERS_BYTES_MAX, Subsystems};
+pub use self::subsystems::{MAINTAINERS_BYTES_MAX, SubsystemTable, Subsystems};
 use self::takes::Asked;
 use crate::story::{State, Story, StoryKind};
 

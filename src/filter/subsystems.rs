@@ -1,11 +1,13 @@
 //! The subsystems of a MAINTAINERS file: which files, names and words belong to each.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use regex::Regex;
 
 use super::clause::{TextTest, compile};
+use super::owners::FileOwners;
 use super::value::is_path;
 use crate::story::Story;
 use crate::story::key::normal;
@@ -19,8 +21,8 @@ const PATTERNS_MAX: usize = 200_000;
 const PATTERN_BYTES_MAX: usize = 500;
 /// The most different names in filters whose subsystems stay in memory.
 const LOOKUPS_MAX: usize = 256;
-/// The most files of a story for which an explanation names subsystems.
-const FILES_NAMED_MAX: usize = 16;
+/// The most paths whose subsystems stay in memory.
+const PATHS_MAX: usize = 20_000;
 /// The most similar names in an error.
 const NEAR_MAX: usize = 4;
 
@@ -37,9 +39,13 @@ struct SubsystemSource {
     table: Arc<SubsystemTable>,
 }
 
+/// The subsystems of one reading of the file.
 #[derive(Debug, Default)]
-struct SubsystemTable {
+pub struct SubsystemTable {
     sections: Vec<Subsystem>,
+    owners: FileOwners,
+    /// The places of the sections that a path belongs to.
+    paths: Mutex<HashMap<String, Arc<[usize]>>>,
     /// The places of the sections that a name in a filter means.
     lookups: Mutex<HashMap<String, Arc<[usize]>>>,
 }
@@ -115,8 +121,14 @@ impl Subsystems {
         if reader.sections.is_empty() {
             return Err("it has no subsystem with F:, N: or K: lines".to_owned());
         }
+        let mut owners = FileOwners::default();
+        for (place, section) in reader.sections.iter().enumerate() {
+            owners.add(place, &section.files, !section.names.is_empty());
+        }
         let shared = SubsystemTable {
+            owners,
             sections: reader.sections,
+            paths: Mutex::default(),
             lookups: Mutex::default(),
         };
         Ok(Self::of(None, shared))
@@ -139,7 +151,8 @@ impl Subsystems {
         source.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn table(&self) -> Arc<SubsystemTable> {
+    /// The subsystems as they are now. What is read later makes another table.
+    pub fn table(&self) -> Arc<SubsystemTable> {
         self.source().table
     }
 
@@ -172,7 +185,7 @@ impl Subsystems {
 
     /// Whether there are none: no file is configured, or it was not read yet.
     pub fn is_empty(&self) -> bool {
-        self.table().sections.is_empty()
+        self.table().is_empty()
     }
 
     /// Whether a story belongs to a subsystem that the test names.
@@ -187,17 +200,15 @@ impl Subsystems {
         sections.any(|section| section.takes(story, || said.get_or_init(|| content(story))))
     }
 
-    /// The names of the first subsystems to which a story's first files belong by their paths.
+    /// The names of the first subsystems to which a story's files belong.
     pub(super) fn names_of(&self, story: &Story, most: usize) -> Vec<String> {
-        let files = &story.scope.files;
-        let files = &files[..files.len().min(FILES_NAMED_MAX)];
         let table = self.table();
-        let sections = table.sections.iter();
-        let of_story = sections.filter(|section| files.iter().any(|file| section.has_file(file)));
-        of_story
-            .take(most)
-            .map(|section| section.name.clone())
-            .collect()
+        let files = story.scope.files.iter();
+        let places: BTreeSet<usize> = files
+            .flat_map(|file| table.of_file(file).to_vec())
+            .collect();
+        let names = places.into_iter().filter_map(|place| table.name(place));
+        names.take(most).map(str::to_owned).collect()
     }
 
     /// Checks that a test means a subsystem.
@@ -224,6 +235,67 @@ impl Subsystems {
 }
 
 impl SubsystemTable {
+    /// Whether there are none: no file is configured, or it was not read yet.
+    pub fn is_empty(&self) -> bool {
+        self.sections.is_empty()
+    }
+
+    /// The subsystems to which a story's files belong: those with the most files first. Sections for the whole kernel are left
+    /// out.
+    pub fn of_story(&self, story: &Story) -> Vec<&str> {
+        let mut files: BTreeMap<usize, usize> = BTreeMap::new();
+        for file in &story.scope.files {
+            for place in self.of_file(file).iter() {
+                *files.entry(*place).or_default() += 1;
+            }
+        }
+        let mut places: Vec<(usize, usize)> = files.into_iter().collect();
+        places.sort_by_key(|(place, files)| (Reverse(*files), *place));
+        let places = places.into_iter().map(|(place, _)| place);
+        places
+            .filter(|place| !self.is_whole_kernel(*place))
+            .filter_map(|place| self.name(place))
+            .collect()
+    }
+
+    /// The places of the subsystems to which a path belongs by `F:`, `X:` and `N:` lines.
+    pub fn of_file(&self, file: &str) -> Arc<[usize]> {
+        let paths = || self.paths.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = paths().get(file) {
+            return Arc::clone(known);
+        }
+        let places = self.owners.candidates(file).into_iter();
+        let found: Arc<[usize]> = places
+            .filter(|place| self.sections[*place].has(file))
+            .collect();
+        let mut paths = paths();
+        if paths.len() >= PATHS_MAX {
+            paths.clear();
+        }
+        paths.insert(file.to_owned(), Arc::clone(&found));
+        found
+    }
+
+    /// The name of the subsystem at a place.
+    pub fn name(&self, place: usize) -> Option<&str> {
+        self.sections
+            .get(place)
+            .map(|section| section.name.as_str())
+    }
+
+    /// The places of the subsystems of this name, in any case.
+    pub fn places(&self, name: &str) -> Vec<usize> {
+        let sections = self.sections.iter().enumerate();
+        let named = sections.filter(|(_, section)| section.name.eq_ignore_ascii_case(name));
+        named.map(|(place, _)| place).collect()
+    }
+
+    /// Whether a section takes files of any folder: `THE REST`.
+    pub fn is_whole_kernel(&self, place: usize) -> bool {
+        let section = self.sections.get(place);
+        section.is_some_and(|section| section.files.iter().any(|path| path == "*" || path == "*/"))
+    }
+
     /// Checks that a test means one of them.
     fn check(&self, test: &TextTest) -> Result<(), (String, String)> {
         if !self.named(test).is_empty() {
@@ -299,14 +371,13 @@ impl Subsystem {
     /// Whether it has a changed file, or its words are in the story's text.
     fn takes<'s>(&self, story: &Story, said: impl Fn() -> &'s str) -> bool {
         let mut files = story.scope.files.iter();
-        files.any(|file| {
-            let is_named = || self.names.iter().any(|name| name.is_match(file));
-            self.has_file(file) || is_named() && !self.excludes(file)
-        }) || self.content.iter().any(|words| words.is_match(said()))
+        files.any(|file| self.has(file)) || self.content.iter().any(|words| words.is_match(said()))
     }
 
-    fn has_file(&self, file: &str) -> bool {
-        self.files.iter().any(|path| is_path(file, path)) && !self.excludes(file)
+    /// Whether a path belongs to it.
+    fn has(&self, file: &str) -> bool {
+        let is_there = self.files.iter().any(|path| is_path(file, path));
+        (is_there || self.names.iter().any(|name| name.is_match(file))) && !self.excludes(file)
     }
 
     fn excludes(&self, file: &str) -> bool {

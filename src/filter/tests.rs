@@ -205,6 +205,23 @@ fn subsystems_are_those_of_the_file() {
     };
     assert_eq!(belongs(&story), [true, true, true]);
     assert_eq!(subsystems.names_of(&story, 9), ["BPF [CORE]", "THE REST"]);
+    assert_eq!(
+        subsystems.table().of_story(&story),
+        ["BPF [CORE]"],
+        "the rest is everything"
+    );
+    assert_eq!(
+        subsystems.table().of_file("drivers/paints.c").as_ref(),
+        [1, 2]
+    );
+    assert_eq!(
+        subsystems
+            .table()
+            .of_file("kernel/bpf/preload/x.c")
+            .as_ref(),
+        [2]
+    );
+    assert_eq!(subsystems.table().places("bpf [core]"), [0]);
     // K: looks for whole words, F: does not hold for what X: takes out, and N: holds for names.
     (story.title, story.revisions) = ("bpf: Add paints".to_owned(), Vec::new());
     story.scope.files = vec!["kernel/bpf/preload/x.c".to_owned()];

@@ -124,21 +124,30 @@ pub(super) async fn bring_up_to_date(
 /// Applies the missing migrations under the write lock, because another process may start on the same new file.
 pub(super) async fn migrate(connection: &mut SqliteConnection) -> anyhow::Result<()> {
     let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
-    let filled = sqlx::query_scalar!(
-        r#"SELECT name AS "name!" FROM sqlite_schema WHERE name IN ('series_figures', 'story_values')"#
-    )
-    .fetch_all(&mut *tx)
-    .await?;
+    let has_figures = has_table(&mut tx, "series_figures").await?;
+    let has_values = has_table(&mut tx, "story_values").await?;
+    let has_files = has_table(&mut tx, "story_files").await?;
     MIGRATIONS.run(&mut *tx).await?;
-    // These are made of the stories, which SQL cannot read.
-    if !filled.iter().any(|table| table == "series_figures") {
+    // These tables are made of the stories, which SQL cannot read.
+    if !has_figures {
         stories::fill_figures(&mut tx).await?;
     }
-    if !filled.iter().any(|table| table == "story_values") {
-        stories::fill_values(&mut tx).await?;
+    if !(has_values && has_files) {
+        stories::fill_lists(&mut tx).await?;
     }
     tx.commit().await?;
     Ok(())
+}
+
+async fn has_table(connection: &mut SqliteConnection, name: &str) -> anyhow::Result<bool> {
+    let many = sqlx::query_scalar!(
+        r#"SELECT COUNT(*) AS "many!: i64" FROM sqlite_schema WHERE type = 'table' AND name = $1"#,
+        name
+    )
+    .fetch_one(connection)
+    .await
+    .context("reading which tables there are")?;
+    Ok(many > 0)
 }
 
 /// The error for a file that a newer bpfnews made.

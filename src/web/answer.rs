@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use maud::Markup;
 use tracing::error;
 
-use super::layout::not_found_page;
+use super::layout::no_page;
 use super::site::Served;
 
 /// Only our own style and icon may load, no script runs, and no site may frame the pages.
@@ -68,12 +68,15 @@ impl From<anyhow::Error> for PageError {
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
         match self {
-            Self::Nothing(what) => (StatusCode::NOT_FOUND, not_found_page(what)).into_response(),
+            Self::Nothing(what) => {
+                (StatusCode::NOT_FOUND, no_page("Not here", what)).into_response()
+            }
             Self::Fault(fault) => {
                 let id = format!("{:08x}", fastrand::u32(..));
                 error!(id, "a page failed: {fault:#}");
-                let what = format!("That failed. It is our fault, and in the log as {id}.");
-                (StatusCode::INTERNAL_SERVER_ERROR, not_found_page(&what)).into_response()
+                let what = format!("It is our fault, and in the log as {id}.");
+                let page = no_page("That failed", &what);
+                (StatusCode::INTERNAL_SERVER_ERROR, page).into_response()
             }
         }
     }

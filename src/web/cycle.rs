@@ -33,7 +33,7 @@ pub(super) async fn cycle(State(site): State<Served>) -> PageResult {
     let content = html! {
         h1 { "The kernel cycle" }
         @match &cycle {
-            None => { p { (NO_RELEASE) } }
+            None => { p { (NO_RELEASE) } p { a href="/stories" { "All stories" } } }
             Some(cycle) => {
                 p { (linked(&cycle.stands, cycle.link.as_deref())) }
                 @if !cycle.expected.is_empty() {

@@ -65,7 +65,10 @@ pub(super) fn days(numbers: &SeriesNumbers) -> Plot {
         numbers,
         "plot-days",
         "Days until applied, by the month of the application.",
-        "days from the first revision",
+        [
+            "day from the first revision",
+            "days from the first revision",
+        ],
         numbers.days,
         |month| month.days,
     )
@@ -76,7 +79,7 @@ pub(super) fn revisions(numbers: &SeriesNumbers) -> Plot {
         numbers,
         "plot-revisions",
         "Revisions until applied, by the month of the application.",
-        "revisions",
+        ["revision", "revisions"],
         numbers.revisions,
         |month| month.revisions,
     )
@@ -86,7 +89,7 @@ fn by_month(
     numbers: &SeriesNumbers,
     id: &'static str,
     title: &str,
-    unit: &str,
+    [one, many]: [&str; 2],
     all: Option<Quartiles>,
     of: fn(&MonthNumbers) -> Option<Quartiles>,
 ) -> Plot {
@@ -96,9 +99,10 @@ fn by_month(
         title: title.to_owned(),
         about: match all {
             Some(all) => format!(
-                "The median of {} series is {} {unit}, and half of them lie between {} and {}.",
+                "The median of {} series is {} {}, and half of them lie between {} and {}.",
                 all.of,
                 number(all.median),
+                if number(all.median) == "1" { one } else { many },
                 number(all.lower),
                 number(all.upper)
             ),

@@ -8,8 +8,11 @@ use maud::{Markup, html};
 
 use super::answer::PageResult;
 use super::layout::{PageHead, page};
-use super::links::{folders, person, story_line, story_list, tree_path};
+use super::links::{
+    SUBSYSTEMS, folders, person, story_line, story_list, subsystem_link, tree_path,
+};
 use super::site::{Served, Site};
+use crate::filter::SubsystemTable;
 use crate::issue::html::{day, long_day};
 use crate::issue::{Period, markdown};
 use crate::post::plain;
@@ -27,8 +30,9 @@ const UNANSWERED_MAX: i64 = 200;
 /// A series waits if nobody answered it for a day, and not for more than four weeks.
 const WAITS_FROM: TimeDelta = TimeDelta::days(1);
 const WAITS_TO: TimeDelta = TimeDelta::days(28);
-/// The most trees, folders and people of the week.
+/// The most trees, subsystems, folders and people of the week.
 const TREES_MAX: usize = 8;
+const AREAS_MAX: usize = 8;
 const PEOPLE_MAX: usize = 12;
 /// The most stories from which trees and people are taken.
 const AROUND_MAX: i64 = 60;
@@ -61,7 +65,7 @@ pub(super) async fn front(State(site): State<Served>) -> PageResult {
         (story_list(&best[..shown]))
         p { a href="/stories" { "All stories, the latest first" } }
         (waits(&site, now).await?)
-        (around(&best))
+        (around(&best, &site.subsystems().table()))
     };
     Ok(page(&PageHead::website(&site, "", ""), "/", &content))
 }
@@ -106,8 +110,8 @@ async fn waits(site: &Site, now: DateTime<Utc>) -> anyhow::Result<Markup> {
     })
 }
 
-/// The trees, folders and authors of these stories.
-fn around(best: &[Story]) -> Markup {
+/// The trees, subsystems, folders and authors of these stories.
+fn around(best: &[Story], subsystems: &SubsystemTable) -> Markup {
     let trees = most_frequent(
         best.iter()
             .filter_map(|story| story.tree.as_deref())
@@ -115,6 +119,8 @@ fn around(best: &[Story]) -> Markup {
     );
     let places = best.iter().flat_map(stories::folders_of);
     let places = most_frequent(places.filter(|folder| folder.matches('/').count() == 1));
+    let areas = best.iter().flat_map(|story| subsystems.of_story(story));
+    let areas = most_frequent(areas);
     let authors = most_frequent(best.iter().filter_map(|story| story.author.as_deref()));
     html! {
         @if !trees.is_empty() {
@@ -123,6 +129,13 @@ fn around(best: &[Story]) -> Markup {
                 @if place > 0 { " · " }
                 a href=(tree_path(name)) { (plain(name)) }
             } }
+        }
+        @if !areas.is_empty() {
+            h2 { "Subsystems" }
+            p {
+                @for name in areas.iter().take(AREAS_MAX) { (subsystem_link(name)) " · " }
+                a href=(SUBSYSTEMS) { "all" }
+            }
         }
         @if !places.is_empty() {
             h2 { "Folders" }

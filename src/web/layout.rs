@@ -85,16 +85,25 @@ impl PageHead {
     }
 }
 
-pub(super) fn not_found_page(what: &str) -> Markup {
+/// The page in place of one that does not exist, or that failed.
+pub(super) fn no_page(title: &str, what: &str) -> Markup {
     let head = PageHead {
-        title: "Not here".to_owned(),
+        title: title.to_owned(),
         description: what.to_owned(),
         name: String::new(),
         url: String::new(),
         kind: "website",
         has_mail: false,
     };
-    page(&head, "", &html! { h1 { "Not here" } p { (what) } })
+    page(
+        &head,
+        "",
+        &html! {
+            h1 { (title) }
+            p { (what) }
+            p { a href="/search" { "Search" } " · " a href="/stories" { "All stories" } " · " a href="/" { "This week" } }
+        },
+    )
 }
 
 /// A whole page. `here` is the path of its entry in the navigation.

@@ -18,6 +18,9 @@ const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'~');
 
+/// The path of the list of subsystems.
+pub(super) const SUBSYSTEMS: &str = "/subsystems";
+
 /// A part of a path, from any text.
 pub(super) fn in_path(text: &str) -> Cow<'_, str> {
     utf8_percent_encode(text, IN_PATH).into()
@@ -61,6 +64,15 @@ pub(super) fn folders<'a>(names: impl Iterator<Item = &'a str>) -> Markup {
 pub(super) fn folder_path(name: &str) -> String {
     let parts: Vec<Cow<'_, str>> = name.split('/').map(in_path).collect();
     format!("/folder/{}", parts.join("/"))
+}
+
+/// A subsystem with a link to its stories.
+pub(super) fn subsystem_link(name: &str) -> Markup {
+    html! { a href=(subsystem_path(name)) { (plain(name)) } }
+}
+
+pub(super) fn subsystem_path(name: &str) -> String {
+    format!("/subsystem/{}", in_path(name))
 }
 
 /// Stories with links to their pages.

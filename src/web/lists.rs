@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::answer::{PageError, PageResult};
 use super::cursor::{Cursor, Place};
 use super::layout::{PageHead, page};
-use super::links::{folder_path, in_path, story_line, story_list};
+use super::links::{SUBSYSTEMS, folder_path, in_path, story_line, story_list};
 use super::site::{Served, Site};
 use crate::item::prose::shorten;
 use crate::post::plain;
@@ -16,10 +16,10 @@ use crate::story::key::normal;
 use crate::story::{Story, short_tree};
 
 /// The most stories on a page.
-const SHOWN_MAX: i64 = 50;
+pub(super) const SHOWN_MAX: i64 = 50;
 /// The most matches of a search, and the most characters of a query or a name.
 const FOUND_MAX: i64 = 100;
-const ASKED_CHARS_MAX: usize = 200;
+pub(super) const ASKED_CHARS_MAX: usize = 200;
 
 #[derive(Deserialize)]
 pub(super) struct PageQuery {
@@ -38,7 +38,7 @@ impl PageQuery {
         }
     }
 
-    fn number(&self) -> Result<Option<i64>, PageError> {
+    pub(super) fn number(&self) -> Result<Option<i64>, PageError> {
         match self.place()? {
             None => Ok(None),
             Some(Place::Number(number)) => Ok(Some(number)),
@@ -59,6 +59,7 @@ impl PageQuery {
 pub(super) async fn all(State(site): State<Served>, Query(asked): Query<PageQuery>) -> PageResult {
     let content = html! {
         h1 { "All stories" }
+        @if !site.subsystems().is_empty() { p.about { "Or " a href=(SUBSYSTEMS) { "by subsystem" } "." } }
         (listed(&site, &ListFilter::default(), &asked, "/stories").await?)
     };
     let head = PageHead::website(&site, "All stories", "stories");
@@ -99,7 +100,10 @@ pub(super) async fn folder(
     let title = format!("Stories in {name}/");
     let content = html! {
         h1 { (title) }
-        @if found.is_empty() { p { "No story about BPF is stored for this folder. Lists go three levels deep." } }
+        @if found.is_empty() {
+            p { "No story about BPF is stored for this folder. Lists go three levels deep." }
+            (elsewhere())
+        }
         (one_page(&found, &path, next))
     };
     let head = PageHead::website(&site, &title, path.trim_start_matches('/'));
@@ -120,20 +124,28 @@ async fn listed(
         number: last.number,
     });
     if found.is_empty() && after.is_none() {
-        return Ok(html! { p { "No story about BPF is stored for this." } });
+        return Ok(html! { p { "No story about BPF is stored for this." } (elsewhere()) });
     }
     Ok(one_page(&found, path, next))
 }
 
+/// Where to go on from an empty list.
+pub(super) fn elsewhere() -> Markup {
+    html! { p { a href="/stories" { "All stories" } " · " a href="/search" { "Search" } } }
+}
+
 /// Cuts a list to one page; returns the place of the next one.
-fn next_page(found: &mut Vec<ListedStory>, place: fn(&ListedStory) -> Place) -> Option<Place> {
+pub(super) fn next_page(
+    found: &mut Vec<ListedStory>,
+    place: fn(&ListedStory) -> Place,
+) -> Option<Place> {
     let most = usize::try_from(SHOWN_MAX).unwrap_or(0);
     let is_last = found.len() <= most;
     found.truncate(most);
     found.last().filter(|_| !is_last).map(place)
 }
 
-fn one_page(found: &[ListedStory], path: &str, next: Option<Place>) -> Markup {
+pub(super) fn one_page(found: &[ListedStory], path: &str, next: Option<Place>) -> Markup {
     html! {
         ul.stories { @for listed in found { li { (story_line(&listed.story)) } } }
         (next_link(path, next))
@@ -174,7 +186,7 @@ pub(super) async fn person(
     let title = format!("Stories with {name}");
     let content = html! {
         h1 { (title) }
-        @if found.is_empty() { p { "No story about BPF names this person." } }
+        @if found.is_empty() { p { "No story about BPF names this person." } (elsewhere()) }
         ul.stories {
             @for listed in &found { li { (story_line(&listed.story)) span.about { (roles(&listed.story, &name)) } } }
         }
@@ -215,13 +227,14 @@ pub(super) async fn search(
 ) -> PageResult {
     let typed = shorten(&plain(&asked.q), ASKED_CHARS_MAX);
     let (readers, today) = (site.store.read(), site.today());
-    let found = stories::search_typed(readers, &typed, &site.subsystems, today, FOUND_MAX).await?;
+    let subsystems = site.subsystems();
+    let found = stories::search_typed(readers, &typed, &subsystems, today, FOUND_MAX).await?;
     let content = html! {
         h1 { "Search" }
         (search_form(&typed))
         @if !typed.is_empty() {
             @match &found {
-                Searched::Wrong(why) => pre.wrong role="status" { (why) },
+                Searched::Wrong(why) => (wrong(why)),
                 Searched::Filter(found) => p role="status" { (found.words("")) },
                 Searched::Words(found) => p role="status" {
                     @match found.len() { 0 => { "No story has these words." } 1 => { "1 story" } many => { (many) " stories" } }
@@ -235,6 +248,18 @@ pub(super) async fn search(
         "/search",
         &content,
     ))
+}
+
+/// What is wrong with a search, and the place in it.
+fn wrong(why: &str) -> Markup {
+    let (words, place) = why.split_once('\n').unwrap_or((why, ""));
+    html! {
+        div role="status" {
+            p { (words) }
+            // Its columns are counted, so it cannot be wrapped.
+            @if !place.is_empty() { pre.wrong tabindex="0" { (place) } }
+        }
+    }
 }
 
 fn search_form(typed: &str) -> Markup {

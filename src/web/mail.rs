@@ -114,6 +114,7 @@ async fn sign_up(
         p role="status" { "If this address does not get " (site.name) " yet, a mail with a link is on its way. Open the link and press the \
                            button on its page. The link is good for two days." }
         p.about { "No mail? Look into the folder for spam. One address gets at most three such mails a day." }
+        p { a href="/issues" { "All issues" } }
     };
     let head = PageHead::unlisted(&site, "Look into your mailbox");
     Ok(answer(StatusCode::OK, page(&head, HERE, &content)))

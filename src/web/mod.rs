@@ -24,6 +24,8 @@ mod plot;
 mod serve;
 mod site;
 mod story;
+mod subsystem_files;
+mod subsystems;
 mod validate;
 
 use std::net::SocketAddr;
@@ -97,6 +99,8 @@ fn router(site: Site, rate: ApiAllowance, live: Option<Arc<Live>>) -> Router {
         site: Arc::new(site),
         seats: Arc::new(Semaphore::new(PAGES_AT_ONCE_MAX)),
         numbers: Arc::default(),
+        subsystem_files: Arc::default(),
+        live: live.clone(),
     };
     let mail_pages = match served.site.mail {
         Some(_) => mail::routes(),
@@ -111,6 +115,8 @@ fn router(site: Site, rate: ApiAllowance, live: Option<Arc<Live>>) -> Router {
         .route("/person/{name}", get(lists::person))
         .route("/tree/{name}", get(lists::tree))
         .route("/folder/{*name}", get(lists::folder))
+        .route("/subsystem/{name}", get(subsystems::subsystem))
+        .route(links::SUBSYSTEMS, get(subsystems::all))
         .route("/search", get(lists::search))
         .nest("/api", api::router(&served, rate))
         .route(cycle::CYCLE, get(cycle::cycle))

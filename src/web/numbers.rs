@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use chrono::{DateTime, TimeDelta, Utc};
 use maud::{Markup, html};
+use tracing::warn;
 
 use super::answer::PageResult;
 use super::figures::{days, groups, reviewers, revisions, series, waiting};
@@ -15,19 +16,43 @@ use crate::post::numbers::sentence;
 use crate::store::numbers::series_numbers;
 use crate::story::numbers::SeriesNumbers;
 
-/// How long counted numbers are shown; the page states when they were counted.
+/// How long counted numbers are shown as they are; the page states when they were counted.
 const COUNTED_FOR: TimeDelta = TimeDelta::minutes(10);
+/// How long they are shown while they are counted again: a reader does not wait for that.
+const SHOWN_FOR: TimeDelta = TimeDelta::hours(1);
 
-/// The numbers, at most as old as [`COUNTED_FOR`]. Only one caller counts at a time.
+/// The numbers, at most as old as [`SHOWN_FOR`].
 async fn counted_numbers(site: &Served) -> anyhow::Result<Arc<SeriesNumbers>> {
     let now = site.clock.now();
-    let mut kept = site.numbers.lock().await;
-    let is_fresh = |at: DateTime<Utc>| at <= now && now - at < COUNTED_FOR;
-    if let Some(numbers) = kept.as_ref().filter(|numbers| is_fresh(numbers.at)) {
-        return Ok(Arc::clone(numbers));
+    let kept = site.numbers.shown();
+    match kept.filter(|numbers| is_within(numbers, now, SHOWN_FOR)) {
+        Some(numbers) if is_within(&numbers, now, COUNTED_FOR) => Ok(numbers),
+        Some(numbers) => {
+            let site = site.clone();
+            tokio::spawn(async move {
+                if let Err(fault) = count_again(&site, now).await {
+                    warn!("the numbers could not be counted again: {fault:#}");
+                }
+            });
+            Ok(numbers)
+        }
+        None => count_again(site, now).await,
+    }
+}
+
+fn is_within(numbers: &SeriesNumbers, now: DateTime<Utc>, time: TimeDelta) -> bool {
+    numbers.at <= now && now - numbers.at < time
+}
+
+/// Counts, unless another caller did so meanwhile. Only one caller counts at a time.
+async fn count_again(site: &Served, now: DateTime<Utc>) -> anyhow::Result<Arc<SeriesNumbers>> {
+    let _turn = site.numbers.turn.lock().await;
+    let kept = site.numbers.shown();
+    if let Some(numbers) = kept.filter(|numbers| is_within(numbers, now, COUNTED_FOR)) {
+        return Ok(numbers);
     }
     let numbers = Arc::new(series_numbers(site.store.read().into(), now).await?);
-    *kept = Some(Arc::clone(&numbers));
+    site.numbers.show(Arc::clone(&numbers));
     Ok(numbers)
 }
 
@@ -42,7 +67,8 @@ pub(super) async fn numbers(State(site): State<Served>) -> PageResult {
         }
         p.about {
             "Counted on " (long_day(numbers.at.date_naive())) " at " (numbers.at.format("%H:%M")) " UTC, at most every "
-            (COUNTED_FOR.num_minutes()) " minutes, from the lists and trees that bpfnews reads."
+            (COUNTED_FOR.num_minutes()) " minutes, from the lists and trees that bpfnews reads. "
+            a href="/stories" { "All stories" }
         }
     };
     let head = PageHead::website(&site, "Numbers", "stats");

@@ -36,7 +36,7 @@ pub(super) async fn archive(State(site): State<Served>) -> PageResult {
     let rows: Vec<_> = rows.iter().filter_map(|row| row.as_last()).collect();
     let content = html! {
         h1 { "All issues" }
-        @if rows.is_empty() { p { "None is out yet." } }
+        @if rows.is_empty() { p { "None is out yet." } p { a href="/stories" { "All stories" } } }
         ul.archive {
             @for last in &rows {
                 li { a href=(format!("/{}", markdown::path(last.number))) { (title(&site.name, last.number)) }

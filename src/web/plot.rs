@@ -69,7 +69,9 @@ impl Plot {
         Ok(html! {
             figure.plot {
                 figcaption { strong { (self.title) } " " span.about { (self.about) } }
-                (svg) (self.key())
+                // On a narrow screen, it is moved sideways instead of shrunk: its words stay readable.
+                div.plot-area tabindex="0" role="group" aria-label=(self.title) { (svg) }
+                (self.key())
                 details {
                     summary { "The numbers of this plot" }
                     (table(&self.heads, &self.rows))

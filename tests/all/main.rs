@@ -1,6 +1,7 @@
 #![recursion_limit = "256"]
 
 mod attacks;
+mod browser;
 mod cli;
 mod command;
 mod deliver;

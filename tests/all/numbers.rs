@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
-use bpfnews::clock::FixedClock;
+use bpfnews::clock::{Clock as _, FixedClock};
 use bpfnews::store::Store;
 use bpfnews::store::numbers::series_numbers;
 use bpfnews::story::numbers::{Quartiles, SeriesNumbers};
@@ -406,4 +406,33 @@ async fn numbers_are_shown_on_a_page_in_chat_and_in_the_issue() {
     // The issue keeps the numbers with which it was published.
     let issue = pages.get("issues/1").await.text().await.expect("a text");
     assert!(issue.contains("3 series were posted"), "{issue}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_does_not_wait_while_numbers_are_counted_again() {
+    let mut house = House::new().await;
+    house
+        .post(&[mail("a", 130, "[PATCH bpf] bpf: Do a thing", "")])
+        .await;
+    let clock = Arc::new(FixedClock::new(house.now()));
+    let pages = PageCalls::serve(house.live.store.clone(), clock.clone()).await;
+    let shown = async || pages.get("stats").await.text().await.expect("a text");
+    let has = |page: &str, many: &str| page.contains(&format!("{many} posted"));
+    assert!(has(&shown().await, "1 series was"), "{}", shown().await);
+    house
+        .post(&[mail("b", 260, "[PATCH bpf] bpf: Do more", "")])
+        .await;
+    // Soon after, the old numbers are shown once more, and the new ones as soon as they are counted.
+    clock.set(clock.now() + TimeDelta::minutes(11));
+    assert!(has(&shown().await, "1 series was"));
+    let until = Instant::now() + std::time::Duration::from_secs(20);
+    while !has(&shown().await, "2 series were") {
+        assert!(Instant::now() < until, "they are not counted again");
+    }
+    // Much later, they would be too old.
+    house
+        .post(&[mail("c", 390, "[PATCH bpf] bpf: Do most", "")])
+        .await;
+    clock.set(clock.now() + TimeDelta::hours(2));
+    assert!(has(&shown().await, "3 series were"));
 }

@@ -42,6 +42,11 @@ impl Editable {
         }
     }
 
+    /// Whether it is the link that a reader suggested.
+    pub fn is_suggestion(&self) -> bool {
+        matches!(self.all.first(), Some(EditSubject::Suggestion(_)))
+    }
+
     /// The introduction.
     pub fn intro() -> Self {
         Self::new(vec![EditSubject::Intro], String::new(), "The introduction")

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use chrono::DateTime;
 use sha2::{Digest as _, Sha256};
 
+mod files;
 mod filtered;
 mod find;
 mod folders;
@@ -16,6 +17,7 @@ mod shown;
 mod stored;
 mod values;
 
+pub use self::files::{paths_after, stories_with_files};
 pub use self::filtered::{
     FilteredStories, SearchEnd, Searched, filtered_stories, filtered_stories_after, search_typed,
 };
@@ -38,7 +40,8 @@ pub use self::stored::{
     StoredStory, StoryUpdate, latest_stories, next_number, pack, packed_stories, pulls_since,
     put_stories, remember_ids, remove_stories, stories_of_clusters, unpack_story,
 };
-pub(in crate::store) use self::stored::{fill_figures, fill_values};
+pub(in crate::store) use self::stored::{fill_figures, fill_lists};
+
 use super::Tx;
 use super::items::{LoadedItems, day, unpack};
 use crate::item::{ItemKind, Person};

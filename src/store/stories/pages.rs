@@ -3,12 +3,11 @@
 use anyhow::Context as _;
 
 use super::questions::read;
+use super::shown::RANKED_MAX;
 use crate::store::Readers;
-use crate::story::Story;
 use crate::story::key::JoinKey;
+use crate::story::{Story, short_tree};
 
-/// The most matches of a search that are ranked.
-const RANKED_MAX: i64 = 1_000;
 /// The most matches of a name that are looked through for one page of a person's stories.
 const NAMED_MAX: i64 = 500;
 /// The most stories that are read of those.
@@ -19,7 +18,7 @@ const NAMED_READ_MAX: i64 = 100;
 pub struct ListFilter {
     pub kind: Option<String>,
     pub state: Option<String>,
-    /// The last part of the tree's name, without `.git`.
+    /// The tree's name; only its last part counts, without `.git`.
     pub tree: Option<String>,
     /// The author's whole name, in any case.
     pub author: Option<String>,
@@ -56,6 +55,51 @@ impl ListedRow {
     }
 }
 
+/// A query of [`listed_stories`] that reads an index from its beginning, narrowed to one tree or author.
+macro_rules! list_query {
+    ($index:tt, $narrowed:tt, $asked:expr) => {{
+        let asked: &ListedAfter = $asked;
+        sqlx::query_as!(
+            ListedRow,
+            r#"SELECT s.number AS "number!", s.last_at AS "last_at!", s.told AS "told!", s.state AS "state!", s.free_on
+               FROM (SELECT number, last_at FROM stories INDEXED BY "#
+                + $index
+                + r#" WHERE relevant = 1 AND last_at <= $1 AND (last_at < $1 OR number < $2)
+                       AND ($3 IS NULL OR last_at >= $3) AND ($4 IS NULL OR last_at < $4)
+                       AND ($5 IS NULL OR kind = $5)
+                       AND ($6 IS NULL OR CASE WHEN state = 'paid' AND free_on <= $7 THEN 'free' ELSE state END = $6)
+                       AND "#
+                + $narrowed
+                + r#" AND number NOT IN (SELECT number FROM retracted_stories WHERE number IS NOT NULL)
+                     ORDER BY last_at DESC, number DESC LIMIT $10) f
+               CROSS JOIN stories s ON s.number = f.number
+               ORDER BY f.last_at DESC, f.number DESC"#,
+            asked.after.0,
+            asked.after.1,
+            asked.filter.since,
+            asked.filter.until,
+            asked.filter.kind,
+            asked.filter.state,
+            asked.today,
+            asked.tree,
+            asked.filter.author,
+            asked.most
+        )
+        .fetch_all(&mut *asked.readers.acquire().await?)
+        .await
+    }};
+}
+
+/// The parameters of a list.
+struct ListedAfter<'a> {
+    readers: &'a Readers,
+    filter: &'a ListFilter,
+    tree: Option<&'a str>,
+    after: (i64, i64),
+    today: i64,
+    most: i64,
+}
+
 /// Stories about BPF, those that changed last first, behind the place `after` (its time and number).
 pub async fn listed_stories(
     readers: &Readers,
@@ -64,37 +108,24 @@ pub async fn listed_stories(
     today: i64,
     most: i64,
 ) -> anyhow::Result<Vec<ListedStory>> {
-    let (after_at, after_number) = after.unwrap_or((i64::MAX, i64::MAX));
-    let rows = sqlx::query_as!(
-        ListedRow,
-        r#"SELECT s.number AS "number!", s.last_at AS "last_at!", s.told AS "told!", s.state AS "state!", s.free_on
-           FROM (SELECT number, last_at FROM stories INDEXED BY stories_shown
-                 WHERE relevant = 1 AND last_at <= $1 AND (last_at < $1 OR number < $2)
-                   AND ($3 IS NULL OR last_at >= $3) AND ($4 IS NULL OR last_at < $4)
-                   AND ($5 IS NULL OR kind = $5)
-                   AND ($6 IS NULL OR CASE WHEN state = 'paid' AND free_on <= $7 THEN 'free' ELSE state END = $6)
-                   AND ($8 IS NULL OR tree = $8 OR substr(tree, -length($8) - 1) = '/' || $8
-                        OR substr(tree, -length($8) - 5) = '/' || $8 || '.git')
-                   AND ($9 IS NULL OR author = $9 COLLATE NOCASE)
-                   AND number NOT IN (SELECT number FROM retracted_stories WHERE number IS NOT NULL)
-                 ORDER BY last_at DESC, number DESC LIMIT $10) f
-           CROSS JOIN stories s ON s.number = f.number
-           ORDER BY f.last_at DESC, f.number DESC"#,
-        after_at,
-        after_number,
-        filter.since,
-        filter.until,
-        filter.kind,
-        filter.state,
+    let asked = ListedAfter {
+        readers,
+        filter,
+        tree: filter.tree.as_deref().map(short_tree),
+        after: after.unwrap_or((i64::MAX, i64::MAX)),
         today,
-        filter.tree,
-        filter.author,
-        most
-    )
-    .fetch_all(&mut *readers.acquire().await?)
-    .await
-    .context("listing stories for a page")?;
-    let rows = rows.into_iter();
+        most,
+    };
+    let rows = match (&filter.author, &filter.tree) {
+        (Some(_), _) => list_query!(
+            "stories_by_author",
+            "author = $9 COLLATE NOCASE AND ($8 IS NULL OR tree_name = $8)",
+            &asked
+        ),
+        (None, Some(_)) => list_query!("stories_by_tree", "tree_name = $8 AND $9 IS NULL", &asked),
+        (None, None) => list_query!("stories_shown", "$8 IS NULL AND $9 IS NULL", &asked),
+    };
+    let rows = rows.context("listing stories for a page")?.into_iter();
     rows.map(|row| row.listed(today)).collect()
 }
 
@@ -143,7 +174,8 @@ pub async fn named_stories(
     Ok((stories?, behind))
 }
 
-/// Stories about BPF that match, best match first, without the first `skip`. [`super::match_words`] writes `words`.
+/// Stories about BPF that match, best match first, without the first `skip`, among the newest [`RANKED_MAX`] matches.
+/// [`super::match_words`] writes `words`.
 pub async fn ranked_stories(
     readers: &Readers,
     words: &str,
@@ -155,7 +187,7 @@ pub async fn ranked_stories(
         ListedRow,
         r#"SELECT s.number AS "number!", s.last_at AS "last_at!", s.told AS "told!", s.state AS "state!", s.free_on
            FROM (SELECT rowid AS number, rank AS worth FROM story_search WHERE story_search MATCH $1
-                 ORDER BY rank LIMIT $2) f
+                 ORDER BY rowid DESC LIMIT $2) f
            CROSS JOIN stories s ON s.number = f.number
            WHERE s.relevant = 1 AND s.number NOT IN (SELECT number FROM retracted_stories WHERE number IS NOT NULL)
            ORDER BY f.worth, s.last_at DESC, s.number DESC LIMIT $3 OFFSET $4"#,

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::json;
 
+use super::files::put_files;
 use super::folders::put_folders;
 use super::values::put_values;
 use crate::store::packed::{self, EndToEnd};
@@ -226,6 +227,7 @@ pub async fn put_stories(
     let numbered = stories.iter().map(|(after, _)| (after.number, after.story));
     let numbered: Vec<(i64, &Story)> = numbered.collect();
     put_folders(tx, &numbered).await?;
+    put_files(tx, &numbered).await?;
     put_values(tx, &numbered).await?;
     let known = stories.iter().filter(|(after, _)| !after.is_new);
     let known: Vec<i64> = known.map(|(after, _)| after.number).collect();
@@ -272,8 +274,8 @@ pub(in crate::store) async fn fill_figures(
     }
 }
 
-/// Fills the table of values, after the migration that made it. A story that cannot be read is left out.
-pub(in crate::store) async fn fill_values(
+/// Fills the tables of values and files, after the migrations that made them. A story that cannot be read is left out.
+pub(in crate::store) async fn fill_lists(
     connection: &mut sqlx::SqliteConnection,
 ) -> anyhow::Result<()> {
     let mut after = 0;
@@ -286,7 +288,7 @@ pub(in crate::store) async fn fill_values(
         )
         .fetch_all(&mut *connection)
         .await
-        .context("reading the stories for their values")?;
+        .context("reading the stories for their values and files")?;
         let Some(last) = page.last() else {
             return Ok(());
         };
@@ -296,6 +298,7 @@ pub(in crate::store) async fn fill_values(
         let stories: Vec<(i64, Story)> = read.collect();
         let stories: Vec<(i64, &Story)> = stories.iter().map(|(n, story)| (*n, story)).collect();
         put_values(connection, &stories).await?;
+        put_files(connection, &stories).await?;
     }
 }
 

@@ -16,7 +16,7 @@ use crate::web::cursor::{Cursor, Place};
 use crate::web::site::{Served, Site};
 
 /// The most matches of a search that are ranked.
-const RANK_MAX: i64 = 1_000;
+const RANK_MAX: i64 = 1_500;
 
 /// A search.
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -33,7 +33,8 @@ pub(super) struct SearchParameters {
     cursor: Option<String>,
 }
 
-/// The stories about BPF with these words, best match first; at most 1,000 matches are ranked. Or the stories that a filter
+/// The stories about BPF with these words, best match first. If more than 1,500 stories have them, only the newest of
+/// those are ranked. Or the stories that a filter
 /// takes, the latest first; a page may be short, and `next` goes on.
 #[utoipa::path(
     get, path = "/api/search", tag = "stories", params(SearchParameters),
@@ -71,10 +72,10 @@ pub(super) async fn search(
 }
 
 /// A filter, if one was typed.
-fn filter(site: &Site, typed: &str) -> ApiResult<Option<Filter>> {
+fn filter(site: &Served, typed: &str) -> ApiResult<Option<Filter>> {
     let filter = Filter::of_search(typed).and_then(|filter| {
         if let Some(filter) = &filter {
-            filter.check(&site.subsystems)?;
+            filter.check(&site.subsystems())?;
         }
         Ok(filter)
     });
@@ -105,7 +106,7 @@ async fn ranked_page(
 
 /// A page of the stories that a filter takes, the latest first. It is short if few of many stories are taken.
 async fn filtered_page(
-    site: &Site,
+    site: &Served,
     filter: &Filter,
     place: Option<Place>,
     limit: i64,
@@ -116,9 +117,9 @@ async fn filtered_page(
         Some(_) => return Err(bad_cursor()),
     };
     let most = usize::try_from(limit).unwrap_or(0);
-    let (readers, subsystems) = (site.store.read(), &site.subsystems);
+    let (readers, subsystems) = (site.store.read(), site.subsystems());
     let found =
-        stories::filtered_stories_after(readers, filter, subsystems, after, site.today(), most);
+        stories::filtered_stories_after(readers, filter, &subsystems, after, site.today(), most);
     let found = found.await?;
     let is_over = found.end == SearchEnd::Whole;
     let last = found.last.filter(|_| !is_over);

@@ -72,9 +72,12 @@ pub(super) async fn entry(
         h1 { (title) }
         @if let Some((kind, entry)) = shown {
             p.about { "It is under “" (kind.heading()) "”." }
-            div.entry { (entry_article(kind, entry, HERE)) (order_buttons(kind, entry, &session)) }
+            div.entry { (entry_article(kind, entry, HERE)) (order_buttons(kind, entry, &session, &html! {})) }
         } @else if id != "intro" {
-            p.about { "The coming issue does not have it." }
+            p.about {
+                "The coming issue does not have it. "
+                @if subject.is_suggestion() { a href=(format!("/desk#{id}")) { "Accept or decline it on the desk" } }
+            }
         }
         @for kind in kinds {
             @let present = present_text(&draft.rows, &subject, *kind);

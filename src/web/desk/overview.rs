@@ -80,9 +80,12 @@ fn desk_section(section: &Section, session: &DeskSession) -> Markup {
         section aria-labelledby=(word) {
             h2 id=(word) { (section.kind.heading()) }
             @for entry in &section.entries {
+                @let write = html! {
+                    a href=(format!("/desk/entry/{}", entry.name())) aria-label={ "Write: " (entry.title) } { "Write" }
+                };
                 div.entry id=(entry.name()) {
                     (entry_article(section.kind, entry, HERE))
-                    (order_buttons(section.kind, entry, session))
+                    (order_buttons(section.kind, entry, session, &write))
                 }
             }
             @if section.left_out > 0 { p.about { (section.left_out) " more have no room." } }

@@ -137,9 +137,16 @@ fn fault(error: anyhow::Error) -> Response {
 }
 
 fn closed() -> Response {
-    let text = "The editors' desk opens with a link that the bot gives editors: /bpfnews-edit desk on Discord, !bpfnews-edit desk \
-                in a direct room on Matrix, or bpfnews desk-link on the command line. A session ends after some hours.";
-    let content = html! { h1 { "The desk is closed" } p { (text) } };
+    let content = html! {
+        h1 { "The desk is closed" }
+        p { "The editors' desk opens with a link that the bot gives editors. A session ends after some hours. Ask for a link with" }
+        ul {
+            li { code { "/bpfnews-edit desk" } " on Discord," }
+            li { code { "!bpfnews-edit desk" } " in a direct room on Matrix, or" }
+            li { code { "bpfnews desk-link" } " on the command line." }
+        }
+        p { a href="/" { "To the public pages" } }
+    };
     (
         StatusCode::UNAUTHORIZED,
         private_page("The desk is closed", &content),

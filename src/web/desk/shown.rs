@@ -83,8 +83,13 @@ pub(super) fn last_edits(rows: &[EditRow], session: &DeskSession) -> Markup {
     }
 }
 
-/// The buttons for the place of an entry. They are named for those who hear the page.
-pub(super) fn order_buttons(kind: SectionKind, entry: &Entry, session: &DeskSession) -> Markup {
+/// The buttons for the place of an entry, and `more` behind them. They are named for those who hear the page.
+pub(super) fn order_buttons(
+    kind: SectionKind,
+    entry: &Entry,
+    session: &DeskSession,
+    more: &Markup,
+) -> Markup {
     let id = entry.name();
     let button = |word: &str, called: &str| {
         let label = format!("{called}: {}", entry.title);
@@ -101,7 +106,7 @@ pub(super) fn order_buttons(kind: SectionKind, entry: &Entry, session: &DeskSess
             label.hidden for={ "move-" (id) } { "Section of " (entry.title) }
             (section_list(&format!("move-{id}"), Some(kind)))
             (button("move", "Move"))
-            a href=(format!("/desk/entry/{id}")) aria-label={ "Write: " (entry.title) } { "Write" }
+            (more)
         }
     }
 }

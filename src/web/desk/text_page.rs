@@ -92,6 +92,11 @@ pub(super) fn merge(
 ) -> Response {
     let TextConflict { present, yours } = conflict;
     let both = format!("{}\n\n{yours}", present.text);
+    // The writer's name stands at the present text.
+    let begun = PresentText {
+        version: present.version,
+        ..PresentText::default()
+    };
     let content = html! {
         h1 { "Somebody else wrote it meanwhile" }
         p role="alert" {
@@ -103,13 +108,15 @@ pub(super) fn merge(
                 h2 id="theirs" { "The present text" }
                 (writer(&present.by, present.at))
                 @if kind == EditKind::Title { p { (present.text) } } @else { (written(&present.text)) }
-                label for="present" { "To copy from" }
-                textarea id="present" rows="8" readonly { "\n" (present.text) }
+                div.text {
+                    label for="present" { "To copy from" }
+                    textarea id="present" rows="8" readonly { "\n" (present.text) }
+                }
             }
             section aria-labelledby="yours" {
                 h2 id="yours" { "Your text" }
                 @if kind == EditKind::Title { p { (yours) } } @else { (written(yours)) }
-                (text_form(session, id, kind, present, yours))
+                (text_form(session, id, kind, &begun, yours))
             }
         }
         @if kind != EditKind::Title {
@@ -119,7 +126,7 @@ pub(super) fn merge(
                 input type="hidden" name="kind" value=(kind.word());
                 input type="hidden" name="version" value=(present.version);
                 textarea.hidden name="text" aria-hidden="true" tabindex="-1" readonly { "\n" (both) }
-                button type="submit" name="do" value="preview" { "Put yours below theirs, and show it" }
+                button.both type="submit" name="do" value="preview" { "Put yours below theirs, and show it" }
             }
         }
     };

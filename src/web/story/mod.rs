@@ -16,6 +16,8 @@ use super::answer::{PageError, PageResult};
 use super::layout::{PageHead, page};
 use super::links::{folders, followed, person, story_list, tree};
 use super::site::Served;
+use super::subsystems::subsystems_of;
+use crate::filter::SubsystemTable;
 use crate::issue::html::{linked, long_day};
 use crate::issue::markdown;
 use crate::post::plain;
@@ -52,10 +54,10 @@ pub(super) async fn story(State(site): State<Served>, Path(id): Path<String>) ->
         false => format!("{}: {}", post.state, post.summary),
     };
     let head = PageHead::article(&site, &post.title, &path, &words);
-    Ok(page(&head, "", &whole(&data)))
+    Ok(page(&head, "", &whole(&data, &site.subsystems().table())))
 }
 
-fn whole(data: &StoryData) -> Markup {
+fn whole(data: &StoryData, subsystems: &SubsystemTable) -> Markup {
     let (story, post) = (&data.story, compose(&data.story));
     html! {
         article {
@@ -67,6 +69,7 @@ fn whole(data: &StoryData) -> Markup {
                 @for note in &post.notes { " · " (note) }
             }
             (places(story))
+            (subsystems_of(subsystems, story))
             @if !post.summary.is_empty() { blockquote { p { (post.summary) } } }
             @if !story.events.is_empty() { h2 { "Timeline" } (steps(data)) }
             (versions(data))

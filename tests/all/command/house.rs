@@ -14,7 +14,7 @@ use bpfnews::command::handler::CommandHandler;
 use bpfnews::config::{EffectiveConfig, PlatformKind};
 use bpfnews::live::Live;
 use bpfnews::store::Store;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -62,6 +62,16 @@ impl House {
 
     /// The same with other keys below `[commands]`.
     pub(crate) async fn with(commands: &str) -> Self {
+        let home = TempDir::new().expect("a folder");
+        let mut house = Self::over(home, commands, noon()).await;
+        house.post(&[mail("seed", -60, "hello", "")]).await;
+        house.chat.forget();
+        house.advance(TimeDelta::hours(2));
+        house
+    }
+
+    /// The program at a time over what the folder has: nothing, or a database. Nothing is polled yet.
+    pub(crate) async fn over(home: TempDir, commands: &str, now: DateTime<Utc>) -> Self {
         let (pages, mails) = (Pages::default(), Mails::default());
         let (shown, listed) = (Arc::clone(&pages), Arc::clone(&mails));
         let upstream = Rude::start(move |path, _| {
@@ -73,13 +83,12 @@ impl House {
             vec![Act::Send(page.unwrap_or_else(made))]
         })
         .await;
-        let home = TempDir::new().expect("a folder");
         let file = home.path().join("config.toml");
         std::fs::write(&file, text(upstream.port(), commands)).expect("room on the disk");
-        let clock = Arc::new(FixedClock::new(noon()));
+        let clock = Arc::new(FixedClock::new(now));
         let chat = Chat::new();
         let live = open(&file, &clock, &chat).await;
-        let mut house = Self {
+        Self {
             handler: CommandHandler::new(Arc::clone(&live)),
             live,
             chat,
@@ -89,11 +98,7 @@ impl House {
             clock,
             mails,
             _home: home,
-        };
-        house.post(&[mail("seed", -60, "hello", "")]).await;
-        house.chat.forget();
-        house.advance(TimeDelta::hours(2));
-        house
+        }
     }
 
     /// Restarts the program over the same file and database.
@@ -163,7 +168,7 @@ impl House {
     }
 
     /// The time.
-    pub(crate) fn now(&self) -> chrono::DateTime<chrono::Utc> {
+    pub(crate) fn now(&self) -> DateTime<Utc> {
         self.clock.now()
     }
 

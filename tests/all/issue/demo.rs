@@ -21,7 +21,7 @@ use super::{HOME, Set};
 use crate::world::corpus;
 
 /// The demo's week, polled as in the demo.
-pub(super) async fn play(folder: &Path) -> Store {
+pub(crate) async fn play(folder: &Path) -> Store {
     let steps = demo::steps();
     let clock = Arc::new(FixedClock::new(steps[0].at));
     let server = demo::server::start(clock.clone()).await.expect("a server");

@@ -10,6 +10,7 @@ use reqwest::{Client, Response, StatusCode};
 use scraper::{ElementRef, Html, Selector};
 
 use super::pages::{HOSTILE, PageCalls};
+use crate::browser::{Chromium, Tab};
 use crate::command::house::{House, NEWS, OPS, ROOM, SERVER, discord, matrix, reader};
 use crate::documents::mail;
 
@@ -45,7 +46,7 @@ fn client() -> Client {
 }
 
 /// The path of the link that the bot sends to an editor.
-async fn link(house: &House, by: &Requester) -> String {
+pub(crate) async fn link(house: &House, by: &Requester) -> String {
     let told = house.ask(by, "edit desk").await;
     let words: String = told
         .lines()
@@ -859,4 +860,62 @@ async fn of_two_simultaneous_edits_one_asks_and_no_word_is_lost() {
         );
     }
     assert_eq!(house.rows("edits WHERE kind = 'intro'").await, 8);
+}
+
+/// An editor at the desk, in a browser of their own.
+async fn at_the_desk(house: &House, pages: &PageCalls, browser: &Chromium, by: &Requester) -> Tab {
+    let (tab, path) = (browser.tab(), link(house, by).await);
+    tab.open(&format!("{}{path}", pages.url));
+    tab.press("main form button");
+    assert!(tab.text().contains("Last edits"), "{}", tab.text());
+    tab
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn real_browsers_of_two_editors_lose_no_word() {
+    const SAVE: &str = "button[value=write]";
+    let (house, pages) = house().await;
+    let browser = Chromium::start();
+    let one = at_the_desk(&house, &pages, &browser, &ed()).await;
+    let other = at_the_desk(&house, &pages, &browser, &flo()).await;
+    let entry = one.value("document.querySelector('div.entry').id");
+    let entry = entry.as_str().expect("an id");
+    for (id, field) in [("intro", "#text-intro"), (entry, "#text-note")] {
+        let page = format!("{}desk/entry/{id}", pages.url);
+        let form = format!("form:has({field}) {SAVE}");
+        one.open(&page);
+        other.open(&page);
+        let mine = format!("Ed says so of {id}:\n\n- naïve\n- \"quoted\" & <b>bold</b> 🐝");
+        let theirs = format!("Flo says of {id}:\n\n> a quotation\n\nand ends here.");
+        one.write(field, &mine);
+        other.write(field, &theirs);
+        one.press(&form);
+        assert!(one.text().contains("Saved."), "{}", one.text());
+        // The second one sees both texts, and their own is in the field.
+        other.press(&form);
+        let seen = other.text();
+        assert!(seen.contains("Somebody else wrote it meanwhile"), "{seen}");
+        assert!(seen.contains("333333 on discord"), "{seen}");
+        assert_eq!(other.field("#present"), mine);
+        assert_eq!(other.field(field), theirs);
+        // Nothing of the second one is saved yet.
+        one.open(&page);
+        assert_eq!(one.field(field), mine);
+        // Meanwhile the first one goes on, so the second one's merge is late again.
+        let more = format!("{mine}\n\nAnd more.");
+        one.write(field, &more);
+        one.press(&form);
+        other.press("button[value=preview].both");
+        let both = format!("{mine}\n\n{theirs}");
+        assert_eq!(other.field(field), both);
+        other.press(SAVE);
+        assert!(other.text().contains("Somebody else wrote it meanwhile"));
+        assert_eq!((other.field("#present"), other.field(field)), (more, both));
+        other.press(SAVE);
+        assert!(other.text().contains("Saved."), "{}", other.text());
+        one.open(&page);
+        let last = one.field(field);
+        assert!(last.contains(&mine) && last.contains(&theirs), "{last}");
+    }
+    assert_eq!(house.rows("edits").await, 6);
 }

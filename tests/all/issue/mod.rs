@@ -1,8 +1,8 @@
 //! The newsletter: the content of an issue, how editors finish it, how it is published, and its pages.
 
 mod commands;
-mod demo;
-mod desk;
+pub(crate) mod demo;
+pub(crate) mod desk;
 mod edits;
 mod lines;
 mod monitoring;

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use bpfnews::clock::{Clock, FixedClock};
 use bpfnews::filter::Subsystems;
+use bpfnews::live::Live;
 use bpfnews::store::Store;
-use bpfnews::web::{self, Site};
+use bpfnews::web::{self, MailPages, Site};
 use reqwest::Response;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -42,7 +43,12 @@ impl PageCalls {
     }
 
     /// The same with the editors' desk.
-    pub(super) async fn serve_desk(live: Arc<bpfnews::live::Live>) -> Self {
+    pub(super) async fn serve_desk(live: Arc<Live>) -> Self {
+        Self::serve_all(live, None).await
+    }
+
+    /// With the desk, and perhaps the pages on which people sign up for mail.
+    pub(crate) async fn serve_all(live: Arc<Live>, mail: Option<MailPages>) -> Self {
         let listener = web::bind(([127, 0, 0, 1], 0).into()).await.expect("a port");
         let url = format!("http://{}/", listener.local_addr().expect("an address"));
         let site = Site {
@@ -51,7 +57,7 @@ impl PageCalls {
             name: "BPF updates".to_owned(),
             home: url.clone(),
             subsystems: Subsystems::default(),
-            mail: None,
+            mail,
         };
         let stop = CancellationToken::new();
         tokio::spawn(web::serve_with_desk(listener, site, live, stop.clone()));
@@ -66,7 +72,7 @@ impl PageCalls {
         reqwest::get(&url).await.expect("an answer")
     }
 
-    pub(super) async fn text(&self, path: &str) -> String {
+    pub(crate) async fn text(&self, path: &str) -> String {
         let answer = self.get(path).await;
         assert!(answer.status().is_success(), "{path}: {}", answer.status());
         answer.text().await.expect("a text")

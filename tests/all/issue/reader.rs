@@ -15,13 +15,6 @@ use super::pages::{HOSTILE, PageCalls, hostile};
 use bpfnews::demo;
 use bpfnews::publish;
 
-/// The folder of the pictures that people can look at.
-fn review() -> PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/review/pages");
-    std::fs::create_dir_all(&folder).expect("room on the disk");
-    folder
-}
-
 /// The pages of the demo's week, with its issue.
 async fn demo_pages(folder: &Path) -> PageCalls {
     let store = play(folder).await;
@@ -120,46 +113,6 @@ async fn real_pages_stay_on_their_host_in_a_browser() {
                 "the title is read as it was written: {shown}"
             );
         }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn real_pages_are_pictured_for_people_to_look_at() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let pages = demo_pages(folder.path()).await;
-    let latest = pages.get("issues/1").await.text().await.expect("a text");
-    let story = latest.split("href=\"/story/").nth(1).expect("a story");
-    let story = format!("story/{}", story.split('"').next().expect("its end"));
-    for (name, path, size, more) in [
-        ("issue-light", "issues/1", "1000,2400", ""),
-        (
-            "issue-dark",
-            "issues/1",
-            "1000,2400",
-            "--blink-settings=preferredColorScheme=0",
-        ),
-        ("issue-phone", "issues/1", "500,2400", ""),
-        ("story", story.as_str(), "1000,1200", ""),
-        ("search", "search?q=xdp", "1000,900", ""),
-        ("archive", "issues", "1000,500", ""),
-        ("numbers-light", "stats", "1000,2600", ""),
-        (
-            "numbers-dark",
-            "stats",
-            "1000,2600",
-            "--blink-settings=preferredColorScheme=0",
-        ),
-        ("numbers-phone", "stats", "500,2600", ""),
-    ] {
-        let picture = review().join(format!("{name}.png"));
-        let _ = std::fs::remove_file(&picture);
-        let size = format!("--window-size={size}");
-        let to = format!("--screenshot={}", picture.display());
-        let mut options = vec![size.as_str(), to.as_str()];
-        options.extend(Some(more).filter(|more| !more.is_empty()));
-        browse(folder.path(), &format!("{}{path}", pages.url), &options);
-        let bytes = std::fs::metadata(&picture).expect("a picture").len();
-        assert!(bytes > 5_000, "{name}: {bytes} bytes");
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use bpfnews::store::stories;
 use chrono::TimeDelta;
 
 use super::{Served, links, seen, serve, title, unlimited};
@@ -194,4 +195,36 @@ async fn a_page_that_a_client_has_is_not_sent_again() {
             "{path}"
         );
     }
+}
+
+/// Nearly every story has some words. The time of a search must not grow with their number.
+#[tokio::test]
+async fn of_too_many_matches_the_newest_are_ranked() {
+    let house = FoldStore::new().await;
+    house.take(&patches(1, "bpf-next").items).await;
+    let mut tx = house.store.write().await.expect("a transaction");
+    for statement in [
+        "WITH RECURSIVE n (i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n LIMIT 3100)
+         INSERT INTO stories (number, id, item_id, cluster, kind, state, first_at, last_at, score, relevant, told)
+         SELECT i, 's' || i, (SELECT MIN(id) FROM items), i, 'series', 'posted', i, i, 1, 1, (SELECT told FROM stories) FROM n",
+        "INSERT INTO story_search (rowid, title, people, words)
+         SELECT number, iif(number = 10, 'zebra', 'zebra among other animals'), '', iif(number = 10, 'alone', '')
+         FROM stories WHERE number >= 10",
+    ] {
+        let done = sqlx::query(statement).execute(&mut *tx).await;
+        done.expect(statement);
+    }
+    tx.commit().await.expect("a commit");
+    let found = async |words: &str| {
+        let found = stories::ranked_stories(house.store.read(), words, 0, 0, 5_000).await;
+        let found = found.expect("a database").into_iter();
+        found.map(|listed| listed.number).collect::<Vec<_>>()
+    };
+    let many = found("zebra").await;
+    assert_eq!((many.len(), many.iter().min()), (1_500, Some(&1_610)));
+    assert_eq!(
+        found("zebra alone").await,
+        [10],
+        "fewer matches are all ranked"
+    );
 }

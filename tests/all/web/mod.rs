@@ -3,9 +3,12 @@
 mod api;
 mod described;
 mod lists;
+mod pictures;
 mod posts;
 mod real;
 mod story;
+mod subsystems;
+mod week;
 
 use std::sync::Arc;
 
@@ -26,6 +29,20 @@ pub(crate) struct Served {
 
 impl Served {
     pub(crate) async fn start(store: Store, now: DateTime<Utc>, rate: ApiAllowance) -> Self {
+        Self::begin(store, now, rate, Subsystems::default()).await
+    }
+
+    /// A site whose configuration names a MAINTAINERS file.
+    async fn start_with(store: Store, now: DateTime<Utc>, subsystems: Subsystems) -> Self {
+        Self::begin(store, now, unlimited(), subsystems).await
+    }
+
+    async fn begin(
+        store: Store,
+        now: DateTime<Utc>,
+        rate: ApiAllowance,
+        subsystems: Subsystems,
+    ) -> Self {
         let listener = web::bind(([127, 0, 0, 1], 0).into()).await.expect("a port");
         let url = format!("http://{}/", listener.local_addr().expect("an address"));
         let site = Site {
@@ -33,7 +50,7 @@ impl Served {
             clock: Arc::new(FixedClock::new(now)),
             name: "BPF updates".to_owned(),
             home: url.clone(),
-            subsystems: Subsystems::default(),
+            subsystems,
             mail: None,
         };
         let stop = CancellationToken::new();
