@@ -138,7 +138,7 @@ async fn the_command_line_lists_and_decides_while_the_bot_runs() {
     let (is_well, said) = bpfnews(&house.file, &["letters", "drop", "all"]);
     assert!(is_well && said.contains("1 given up"), "{said}");
     let (is_well, said) = bpfnews(&house.file, &["letters", "retry", "99999"]);
-    assert!(!is_well && said.contains("letters list names"), "{said}");
+    assert!(!is_well && said.contains("letters list shows"), "{said}");
     house.advance(TimeDelta::minutes(1));
     house.pass().await;
     assert_eq!(house.chat.room(NEWS), ["bpf: Do it badly 1: posted"]);
