@@ -4,21 +4,15 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
-use regex::Regex;
-
-use super::clause::{TextTest, compile};
+use super::clause::TextTest;
+use super::maintainers::MaintainersReader;
 use super::owners::FileOwners;
-use super::value::is_path;
+use super::section::Subsystem;
 use crate::story::Story;
 use crate::story::key::normal;
 
 /// The most bytes of a MAINTAINERS file; the kernel's has one million.
 pub const MAINTAINERS_BYTES_MAX: u64 = 8 * 1024 * 1024;
-/// The most subsystems, and the most patterns of all of them.
-const SECTIONS_MAX: usize = 20_000;
-const PATTERNS_MAX: usize = 200_000;
-/// The most bytes of a pattern.
-const PATTERN_BYTES_MAX: usize = 500;
 /// The most different names in filters whose subsystems stay in memory.
 const LOOKUPS_MAX: usize = 256;
 /// The most paths whose subsystems stay in memory.
@@ -49,51 +43,6 @@ pub struct SubsystemTable {
     /// The places of the sections that a name in a filter means.
     lookups: Mutex<HashMap<String, Arc<[usize]>>>,
 }
-
-/// A section of the file.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Subsystem {
-    /// Its title: `BPF [CORE]`.
-    name: String,
-    /// The words of its name, in lower case, with a space before and behind each.
-    words: String,
-    /// `F:` and `X:`: files that belong to it, and files that do not.
-    files: Vec<String>,
-    excluded: Vec<String>,
-    /// `N:`: regular expressions for paths.
-    names: Vec<LazyPattern>,
-    /// `K:`: regular expressions for the content.
-    content: Vec<LazyPattern>,
-}
-
-/// A regular expression that is compiled when it is first used. One that cannot be compiled matches nothing.
-#[derive(Debug)]
-struct LazyPattern {
-    source: String,
-    regex: OnceLock<Option<Regex>>,
-}
-
-impl LazyPattern {
-    fn new(source: &str) -> Self {
-        Self {
-            source: source.to_owned(),
-            regex: OnceLock::new(),
-        }
-    }
-
-    fn is_match(&self, text: &str) -> bool {
-        let regex = self.regex.get_or_init(|| compile(&self.source, false).ok());
-        regex.as_ref().is_some_and(|regex| regex.is_match(text))
-    }
-}
-
-impl PartialEq for LazyPattern {
-    fn eq(&self, other: &Self) -> bool {
-        self.source == other.source
-    }
-}
-
-impl Eq for LazyPattern {}
 
 impl PartialEq for Subsystems {
     fn eq(&self, other: &Self) -> bool {
@@ -367,24 +316,6 @@ impl SubsystemTable {
     }
 }
 
-impl Subsystem {
-    /// Whether it has a changed file, or its words are in the story's text.
-    fn takes<'s>(&self, story: &Story, said: impl Fn() -> &'s str) -> bool {
-        let mut files = story.scope.files.iter();
-        files.any(|file| self.has(file)) || self.content.iter().any(|words| words.is_match(said()))
-    }
-
-    /// Whether a path belongs to it.
-    fn has(&self, file: &str) -> bool {
-        let is_there = self.files.iter().any(|path| is_path(file, path));
-        (is_there || self.names.iter().any(|name| name.is_match(file))) && !self.excludes(file)
-    }
-
-    fn excludes(&self, file: &str) -> bool {
-        self.excluded.iter().any(|path| is_path(file, path))
-    }
-}
-
 /// The stored content of a story: titles and the summary. Diffs are not stored.
 fn content(story: &Story) -> String {
     let patches = story.revisions.last().map(|newest| newest.patches.iter());
@@ -392,64 +323,4 @@ fn content(story: &Story) -> String {
     let titles = std::iter::once(story.title.as_str()).chain(patches.map(|patch| &*patch.subject));
     let all = titles.chain(story.summary.iter().map(String::as_str));
     all.collect::<Vec<_>>().join("\n")
-}
-
-/// Reads the lines of a MAINTAINERS file.
-#[derive(Default)]
-struct MaintainersReader {
-    sections: Vec<Subsystem>,
-    section: Subsystem,
-    patterns: usize,
-}
-
-impl MaintainersReader {
-    fn read(&mut self, line: &str) -> Result<(), String> {
-        let Some((letter, value)) = entry(line) else {
-            self.end_section();
-            let name = line.trim();
-            // The file begins with an explanation, whose lines become names without patterns.
-            if !line.starts_with([' ', '\t']) && name.len() <= PATTERN_BYTES_MAX {
-                self.section.words = format!(" {} ", normal(name));
-                self.section.name = name.to_owned();
-            }
-            return Ok(());
-        };
-        if !"FXNK".contains(letter) || self.section.name.is_empty() {
-            return Ok(());
-        }
-        self.patterns += 1;
-        if self.patterns > PATTERNS_MAX || self.sections.len() >= SECTIONS_MAX {
-            return Err(format!(
-                "it has more than {SECTIONS_MAX} subsystems or {PATTERNS_MAX} patterns"
-            ));
-        }
-        if value.is_empty() || value.len() > PATTERN_BYTES_MAX {
-            return Ok(());
-        }
-        match letter {
-            'F' => self.section.files.push(value.to_owned()),
-            'X' => self.section.excluded.push(value.to_owned()),
-            'N' => self.section.names.push(LazyPattern::new(value)),
-            _ => self.section.content.push(LazyPattern::new(value)),
-        }
-        Ok(())
-    }
-
-    /// Keeps the section that was read, if anything can belong to it.
-    fn end_section(&mut self) {
-        let section = std::mem::take(&mut self.section);
-        let has_patterns =
-            !section.files.is_empty() || !section.names.is_empty() || !section.content.is_empty();
-        if has_patterns {
-            self.sections.push(section);
-        }
-    }
-}
-
-/// The letter and the value of a line such as `F: kernel/bpf/`.
-fn entry(line: &str) -> Option<(char, &str)> {
-    let (letter, value) = line.split_once(':')?;
-    let mut letters = letter.chars();
-    let letter = letters.next().filter(char::is_ascii_uppercase)?;
-    (letters.next().is_none() && value.starts_with(['\t', ' '])).then(|| (letter, value.trim()))
 }

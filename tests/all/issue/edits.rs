@@ -222,7 +222,7 @@ fn an_issue_is_finished_by_the_command_line_alone() {
         (&["accept", "7"], "no suggestion s7"),
         (&["note", "nothing like it", "x"], "no story matches"),
         (&["title", "intro", "x"], "introduction has no title"),
-        (&["drop", "intro"], "has its place"),
+        (&["drop", "intro"], "cannot be moved"),
     ] {
         let told = refused(folder, arguments);
         assert!(told.contains(why), "{arguments:?}: {told}");
