@@ -61,7 +61,7 @@ fn stories(bot: &Bot) -> Vec<Value> {
     let lines = bot.ask(&[
         "stories", "--all", "--feed", "bpf", "--format", "json", "--limit", "0",
     ]);
-    let stories = lines.lines().map(|line| serde_json::from_str(line));
+    let stories = lines.lines().map(serde_json::from_str::<Value>);
     stories.map(|story| story.expect("a JSON object")).collect()
 }
 
