@@ -115,6 +115,8 @@ impl Ingest {
         shared: Arc<SharedState>,
     ) -> anyhow::Result<Self> {
         let mut tx = store.write().await?;
+        // Under the write lock: nobody stores a newer file meanwhile, and no commit sees the channels without their subsystems.
+        subsystems::load(&store, &config.subsystems).await?;
         let now = clock.now();
         feeds::sync_feeds(&mut tx, &config.feeds, now).await?;
         let destinations =
@@ -127,7 +129,6 @@ impl Ingest {
             shared.replace_destinations(before);
             return Err(error.into());
         }
-        subsystems::load(&store, &config.subsystems).await?;
         let ingest = Self::with_parts(store, config, clock, fetcher, shared);
         if ingest.subsystems.feed().is_some() && !ingest.subsystems.is_empty() {
             subsystems::warn_of_unknown_names(&ingest);

@@ -86,6 +86,10 @@ pub(super) async fn refresh(
     if let Ok((_, parsed)) = parsed {
         ingest.subsystems.fill(name, &parsed);
         ingest.shared.subsystems.fill(name, &parsed);
+        // The configuration may have been read anew in the meantime. Its channels share its subsystems.
+        for destination in &*ingest.destinations() {
+            destination.config.route.subsystems.fill(name, &parsed);
+        }
         info!("read {} subsystems from {FILE} of {name}", parsed.len());
         warn_of_unknown_names(ingest);
     }

@@ -152,7 +152,8 @@ impl ThreadPass<'_> {
                 continue;
             };
             let Some(question) = question(&rows, &chosen, &story) else {
-                self.settle(&rows, WantedEnd::GivenUp, NOT_THERE).await?;
+                let (asked, _) = asked_with(&rows, &chosen);
+                self.settle(&asked, WantedEnd::GivenUp, NOT_THERE).await?;
                 continue;
             };
             // The poll may have moved on to another address.
@@ -165,7 +166,8 @@ impl ThreadPass<'_> {
                     return Ok(None);
                 }
                 Err(NoThreadWay::GitAlone) => {
-                    self.settle(&rows, WantedEnd::GivenUp, GIT_ALONE).await?;
+                    let (asked, _) = asked_with(&rows, &chosen);
+                    self.settle(&asked, WantedEnd::GivenUp, GIT_ALONE).await?;
                     continue;
                 }
             };
@@ -260,7 +262,7 @@ impl ThreadPass<'_> {
                     fault = fault.or(page.faults.into_iter().next());
                     mails.extend(page.items);
                 }
-                Err(error) => return self.failed(&wanted.rows, &error).await,
+                Err(error) => return self.failed(&wanted, &error).await,
             }
             next = wanted.walk.next();
         }
@@ -295,6 +297,14 @@ fn known_mail(row: &WantedRow) -> &str {
         Lack::Mail => &row.by,
         Lack::Parts => &row.message_id,
     }
+}
+
+/// The rows that one question is about: those with the same known mail as the chosen one. And the others.
+fn asked_with(rows: &[WantedRow], chosen: &WantedMail) -> (Vec<WantedRow>, Vec<WantedRow>) {
+    let chosen = rows.iter().find(|row| is_same(row, chosen));
+    let asked_by = chosen.map(known_mail);
+    let rows = rows.iter().cloned();
+    rows.partition(|row| Some(known_mail(row)) == asked_by)
 }
 
 /// The question for the thread of the chosen mail; `None` if it has no Message-ID that can be asked for.

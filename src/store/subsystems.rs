@@ -27,14 +27,16 @@ pub async fn stored_file(readers: &Readers, feed: &str) -> anyhow::Result<Stored
     let Some(row) = row else {
         return Ok(StoredFile::default());
     };
-    let text = row.body.map(|body| -> anyhow::Result<String> {
-        let plain = packed::unpack(&body).context("the subsystems")?;
-        Ok(String::from_utf8_lossy(&plain).into_owned())
+    let text = row.body.map(|body| packed::unpack(&body)).transpose();
+    // It can be read again from its tree, so a damaged copy is no reason to stop.
+    let text = text.unwrap_or_else(|error| {
+        tracing::warn!("the stored subsystems of {feed} are damaged: {error:#}");
+        None
     });
     Ok(StoredFile {
-        read_at: row.read_at,
+        read_at: row.read_at.filter(|_| text.is_some()),
         tried_at: Some(row.tried_at),
-        text: text.transpose()?,
+        text: text.map(|plain| String::from_utf8_lossy(&plain).into_owned()),
     })
 }
 

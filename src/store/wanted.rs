@@ -301,7 +301,7 @@ pub async fn settle(
     };
     sqlx::query!(
         "UPDATE wanted_mails SET state = $2, why = $3, settled_at = $4
-         WHERE (what, message_id) IN (SELECT value ->> 0, value ->> 1 FROM json_each($1))",
+         WHERE state = 'wanted' AND (what, message_id) IN (SELECT value ->> 0, value ->> 1 FROM json_each($1))",
         rows,
         state,
         why,
@@ -338,7 +338,7 @@ pub async fn postpone(
     let back = i64::from(!counts);
     sqlx::query!(
         "UPDATE wanted_mails SET why = $2, tries = MAX(tries - $3, 0), due_at = $4
-         WHERE (what, message_id) IN (SELECT value ->> 0, value ->> 1 FROM json_each($1))",
+         WHERE state = 'wanted' AND (what, message_id) IN (SELECT value ->> 0, value ->> 1 FROM json_each($1))",
         rows,
         why,
         back,

@@ -30,7 +30,10 @@ async fn counted_numbers(site: &Served) -> anyhow::Result<Arc<SeriesNumbers>> {
         Some(numbers) => {
             let site = site.clone();
             tokio::spawn(async move {
-                if let Err(fault) = count_again(&site, now).await {
+                let Ok(_turn) = site.numbers.turn.try_lock() else {
+                    return;
+                };
+                if let Err(fault) = count(&site).await {
                     warn!("the numbers could not be counted again: {fault:#}");
                 }
             });
@@ -51,7 +54,12 @@ async fn count_again(site: &Served, now: DateTime<Utc>) -> anyhow::Result<Arc<Se
     if let Some(numbers) = kept.filter(|numbers| is_within(numbers, now, COUNTED_FOR)) {
         return Ok(numbers);
     }
-    let numbers = Arc::new(series_numbers(site.store.read().into(), now).await?);
+    count(site).await
+}
+
+async fn count(site: &Served) -> anyhow::Result<Arc<SeriesNumbers>> {
+    let numbers = series_numbers(site.store.read().into(), site.clock.now()).await?;
+    let numbers = Arc::new(numbers);
     site.numbers.show(Arc::clone(&numbers));
     Ok(numbers)
 }

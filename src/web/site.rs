@@ -71,7 +71,7 @@ impl Served {
     /// The subsystems of the present configuration. They are empty if it names no MAINTAINERS file.
     pub(super) fn subsystems(&self) -> Subsystems {
         match &self.live {
-            Some(live) => live.now().effective.config.subsystems.clone(),
+            Some(live) => live.now().ingest.subsystems(),
             None => self.site.subsystems.clone(),
         }
     }

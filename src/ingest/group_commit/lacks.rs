@@ -8,8 +8,9 @@ use crate::fold::ChangedStory;
 use crate::item::{Item, ItemData, MessageId};
 use crate::store::wanted::{Lack, WantedMail};
 
-/// A mail may reach the archive so long after its answers, and a patch after the others of its series.
-const GRACE: TimeDelta = TimeDelta::minutes(15);
+/// A mail may reach the archive so long after its answers, and a patch after the others of its series. It is longer than the time
+/// for which a thread's mails are left to the polls.
+const GRACE: TimeDelta = TimeDelta::minutes(75);
 /// The most mails that one transaction records.
 const RECORDED_MAX: usize = 500;
 

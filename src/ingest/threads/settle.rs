@@ -8,8 +8,8 @@ use futures_util::FutureExt as _;
 use tracing::{debug, info};
 
 use super::{
-    FetchedThread, PAUSE, Report, ThreadFetch, ThreadPass, WantedThread, is_here, is_same,
-    known_mail,
+    FetchedThread, PAUSE, Report, ThreadFetch, ThreadPass, WantedThread, asked_with, is_here,
+    is_same, known_mail,
 };
 use crate::item::Item;
 use crate::source::thread::ThreadWalk;
@@ -30,14 +30,17 @@ impl ThreadPass<'_> {
     /// Records an error.
     pub(super) async fn failed(
         &self,
-        rows: &[WantedRow],
+        wanted: &WantedThread,
         error: &FetchError,
     ) -> anyhow::Result<ThreadFetch> {
+        let rows = &wanted.rows;
         let (why, now) = (error.to_string(), self.now());
         debug!("{}: {why}", self.feed.row.name);
         let pause = match error {
             FetchError::Missing { .. } | FetchError::Gone { .. } | FetchError::TooBig { .. } => {
-                self.settle(rows, WantedEnd::GivenUp, &why).await?;
+                let (asked, others) = asked_with(rows, &wanted.chosen);
+                self.settle(&asked, WantedEnd::GivenUp, &why).await?;
+                self.leave_for_later(&others).await?;
                 return Ok(ThreadFetch::Failed);
             }
             FetchError::Broken { .. } => {
@@ -137,6 +140,7 @@ impl ThreadPass<'_> {
         let chosen = wanted.rows.iter().find(|row| is_same(row, &wanted.chosen));
         let asked_by = chosen.map_or_else(String::new, |row| known_mail(row).to_owned());
         let (mut here, mut absent, mut later) = (Vec::new(), Vec::new(), Vec::new());
+        let mut untried = Vec::new();
         for row in wanted.rows {
             let stored = now_wanted
                 .iter()
@@ -146,6 +150,7 @@ impl ThreadPass<'_> {
             let is_here = story.as_ref().is_some_and(|story| is_here(&row, story));
             match is_here {
                 true => here.push(row),
+                false if walk.is_cut() => untried.push(row),
                 false if known_mail(&row) == asked_by || was_in(&row, walk) => absent.push(row),
                 false => later.push(row),
             }
@@ -159,7 +164,20 @@ impl ThreadPass<'_> {
         let mut tx = self.ingest.store.write().await?;
         wanted::settle(&mut tx, &here, WantedEnd::Fetched, None, now).await?;
         wanted::settle(&mut tx, &absent, WantedEnd::GivenUp, Some(&why), now).await?;
-        wanted::postpone(&mut tx, &later, "it is in another thread", false, now).await?;
+        tx.commit().await?;
+        self.leave_for_later(&later).await?;
+        self.postpone(
+            &untried,
+            "the archive was not asked for all of its thread",
+            true,
+        )
+        .await
+    }
+
+    /// The question was about another thread: these are due now, and the try does not count.
+    async fn leave_for_later(&self, rows: &[WantedRow]) -> anyhow::Result<()> {
+        let mut tx = self.ingest.store.write().await?;
+        wanted::postpone(&mut tx, rows, "it is in another thread", false, self.now()).await?;
         tx.commit().await?;
         Ok(())
     }

@@ -32,8 +32,8 @@ const LIMITS: MboxLimits = MboxLimits {
 };
 /// The most mails that are stored of one thread.
 const KEPT_MAX: usize = 500;
-/// Mails that are dated further ahead of our clock come from a wrong clock.
-const AHEAD_S: i64 = 600;
+/// Younger mails are left to the polls, which tell them as news: one address of an archive may lag behind another.
+const RECENT_S: i64 = 3_600;
 
 /// A thread, and what is known of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +66,8 @@ pub struct ThreadWalk {
     /// The mails that the archive showed of the thread, stored ones included.
     shown: HashSet<MessageId>,
     is_whole: bool,
+    /// Whether the connection broke before all was asked for.
+    is_cut: bool,
     now: i64,
 }
 
@@ -84,6 +86,7 @@ impl ThreadWalk {
             found: Vec::new(),
             shown: HashSet::new(),
             is_whole: true,
+            is_cut: false,
             now: now.timestamp(),
         };
         walk.take_next();
@@ -93,6 +96,11 @@ impl ThreadWalk {
     /// Whether the archive showed this mail as part of the thread. If it did not, it does not have it there.
     pub fn has_shown(&self, id: &str) -> bool {
         MessageId::parse(id).is_some_and(|id| self.shown.contains(&id))
+    }
+
+    /// Whether something of the thread was not asked for. Then the archive may have what did not come.
+    pub fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     /// Whether all mails of the thread fitted into the limits.
@@ -142,6 +150,8 @@ impl ThreadWalk {
     fn leave(&mut self, error: FetchError) -> Result<Page, FetchError> {
         self.errors.push(error);
         self.found.clear();
+        self.shown.clear();
+        self.is_whole = true;
         match self.take_next() {
             true => Ok(interim()),
             false => {
@@ -180,7 +190,7 @@ impl ThreadWalk {
 
     /// The mails of a page that belong to the thread and are not stored.
     fn kept(&self, mut page: Page) -> Page {
-        let (question, latest) = (&self.question, self.now + AHEAD_S);
+        let (question, latest) = (&self.question, self.now - RECENT_S);
         page.items = of_thread(page.items, question);
         page.items.retain(|item| {
             let is_stored = id_of(item).is_none_or(|id| question.known.contains(id));

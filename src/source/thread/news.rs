@@ -59,7 +59,10 @@ impl ThreadWalk {
     ) -> Result<Page, FetchError> {
         let answer = match answer {
             // The mails that came are stored; the others are asked for another time.
-            Err(_) if !self.found.is_empty() => return Ok(self.end_news()),
+            Err(_) if !self.found.is_empty() => {
+                self.is_cut = true;
+                return Ok(self.end_news());
+            }
             answer => answer?,
         };
         let wrong = || broken(&answer.url, "an answer that is no news server's");
@@ -151,6 +154,7 @@ impl ThreadWalk {
     }
 
     fn end_news(&mut self) -> Page {
+        self.is_cut |= self.question.missing.len() > IDS_MAX;
         self.stage = ThreadStage::Over;
         let items = std::mem::take(&mut self.found);
         self.kept(Page {

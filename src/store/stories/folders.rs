@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use anyhow::Context as _;
+use sqlx::SqliteConnection;
 
 use super::pages::{ListedRow, ListedStory};
-use crate::store::{Readers, Tx};
+use crate::store::Readers;
 use crate::story::Story;
 
 /// How many levels of a path are kept.
@@ -36,14 +37,17 @@ pub(super) fn is_plain(folder: &str) -> bool {
 }
 
 /// Replaces the folders of these stories. Stories that are not about BPF have none.
-pub(super) async fn put_folders(tx: &mut Tx, stories: &[(i64, &Story)]) -> anyhow::Result<()> {
+pub(super) async fn put_folders(
+    connection: &mut SqliteConnection,
+    stories: &[(i64, &Story)],
+) -> anyhow::Result<()> {
     let numbers: Vec<i64> = stories.iter().map(|(number, _)| *number).collect();
     let numbers = serde_json::to_string(&numbers)?;
     sqlx::query!(
         "DELETE FROM story_folders WHERE number IN (SELECT value FROM json_each($1))",
         numbers
     )
-    .execute(&mut **tx)
+    .execute(&mut *connection)
     .await
     .context("forgetting the folders of stories")?;
     let about_bpf = stories.iter().filter(|(_, story)| story.relevant);
@@ -62,7 +66,7 @@ pub(super) async fn put_folders(tx: &mut Tx, stories: &[(i64, &Story)]) -> anyho
         "INSERT INTO story_folders (folder, number) SELECT value ->> 0, value ->> 1 FROM json_each($1)",
         rows
     )
-    .execute(&mut **tx)
+    .execute(&mut *connection)
     .await
     .context("storing the folders of stories")?;
     Ok(())

@@ -109,7 +109,8 @@ pub async fn search_stories(
     let rows = sqlx::query_as!(
         StoryRow,
         r#"SELECT s.told AS "told!", s.state AS "state!", s.free_on
-           FROM (SELECT rowid AS number, rank AS worth FROM story_search WHERE story_search MATCH $1
+           FROM (SELECT rowid AS number, rank AS worth FROM story_search
+                 WHERE story_search MATCH $1 AND EXISTS (SELECT 1 FROM story_values v WHERE v.story = story_search.rowid)
                  ORDER BY rowid DESC LIMIT $2) f
            CROSS JOIN stories s ON s.number = f.number
            WHERE s.relevant = 1

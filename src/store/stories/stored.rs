@@ -274,7 +274,7 @@ pub(in crate::store) async fn fill_figures(
     }
 }
 
-/// Fills the tables of values and files, after the migrations that made them. A story that cannot be read is left out.
+/// Fills the tables of folders, files and values, after the migrations that made them. A story that cannot be read is left out.
 pub(in crate::store) async fn fill_lists(
     connection: &mut sqlx::SqliteConnection,
 ) -> anyhow::Result<()> {
@@ -297,8 +297,9 @@ pub(in crate::store) async fn fill_lists(
         let read = read.filter_map(|row| Some((row.number, unpack_story(&row.told).ok()?)));
         let stories: Vec<(i64, Story)> = read.collect();
         let stories: Vec<(i64, &Story)> = stories.iter().map(|(n, story)| (*n, story)).collect();
-        put_values(connection, &stories).await?;
+        put_folders(connection, &stories).await?;
         put_files(connection, &stories).await?;
+        put_values(connection, &stories).await?;
     }
 }
 

@@ -122,7 +122,9 @@ async fn filtered_page(
         stories::filtered_stories_after(readers, filter, &subsystems, after, site.today(), most);
     let found = found.await?;
     let is_over = found.end == SearchEnd::Whole;
-    let last = found.last.filter(|_| !is_over);
+    // A search that stopped before its first story goes on where it began.
+    let last = found.last.or(after).unwrap_or((i64::MAX, i64::MAX));
+    let last = Some(last).filter(|_| !is_over);
     let next = last.map(|(last_at, number)| Cursor::write(Place::Time { last_at, number }));
     let page = found.stories.iter();
     Ok((

@@ -475,7 +475,14 @@ fn thread_server(around: &'static str) -> impl Fn(&str, usize) -> Vec<Act> {
             "GROUP a.list" => send("211 9 100 900 a.list\r\n"),
             "ARTICLE <a@x>" => send("220 0 <a@x>\r\nMessage-ID: <a@x>\r\n\r\n..hello\r\n.\r\n"),
             "STAT <a@x>" => send("223 120 <a@x>\r\n"),
+            "STAT 120" => send("223 120 <a@x>\r\n"),
             "STAT <other@x>" => send("223 0 <other@x>\r\n"),
+            // This server names the number in another group.
+            "STAT <far@x>" => send("223 121 <far@x>\r\n"),
+            "STAT 121" => send("223 121 <b@x>\r\n"),
+            "ARTICLE <far@x>" => send(
+                "220 121 <far@x>\r\nXref: news b.list:121\r\nMessage-ID: <far@x>\r\n\r\nx\r\n.\r\n",
+            ),
             "OVER 100-270" => send("500 what?\r\n"),
             "XOVER 100-270" => send(around),
             _ => send("430 No such article\r\n"),
@@ -502,10 +509,10 @@ async fn a_thread_comes_by_message_ids_and_from_the_overview() {
     let server = News::start(thread_server(near)).await;
     let fetcher = fetcher();
     let long = format!("{}@x", "l".repeat(600));
-    let by_id = NewsQuestion::ById(ids(&["gone@x", "a@x", &long]));
+    let by_id = NewsQuestion::ById(ids(&["gone@x", "a@x", &long, "far@x"]));
     assert_eq!(
         server.ask(&fetcher, by_id).await.expect("an answer"),
-        "absent 1\narticle 2 26\nMessage-ID: <a@x>\n\n.hello\nabsent 3\n"
+        "absent 1\narticle 2 26\nMessage-ID: <a@x>\n\n.hello\nabsent 3\nabsent 4\n"
     );
     assert_eq!(
         server
@@ -514,7 +521,7 @@ async fn a_thread_comes_by_message_ids_and_from_the_overview() {
             .expect("an answer"),
         "around \nnear b@x r@x a@x\nnear a@x \n"
     );
-    for unknown in ["gone@x", "other@x"] {
+    for unknown in ["gone@x", "other@x", "far@x"] {
         let answer = server.ask(&fetcher, around(unknown)).await;
         assert_eq!(answer.expect("an answer"), "around \n");
     }
@@ -525,7 +532,7 @@ async fn a_thread_comes_by_message_ids_and_from_the_overview() {
 #[tokio::test]
 async fn an_overview_that_never_ends_is_bounded() {
     let server = News::start(|line: &str, number| match line {
-        "STAT <a@x>" => send("223 880 <a@x>\r\n"),
+        "STAT <a@x>" | "STAT 880" => send("223 880 <a@x>\r\n"),
         "OVER 730-900" => vec![
             Act::Send(b"224 overview\r\n".to_vec()),
             Act::Forever(b"1\tx\r\n".repeat(9_999), Duration::ZERO),

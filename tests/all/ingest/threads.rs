@@ -35,7 +35,7 @@ impl Upstream {
     }
 }
 
-/// A world whose list was seeded with one mail that was announced, two hours ago, and fetches so many threads a day.
+/// A world whose list was seeded with one mail that was announced, three hours ago, and fetches so many threads a day.
 async fn list(per_day: u64) -> (World, Upstream) {
     let mut world = World::new(&[archive("bpf", "/bpf/")]).await;
     world
@@ -59,7 +59,7 @@ async fn list(per_day: u64) -> (World, Upstream) {
     upstream.put_answer(answer("404 Not Found", &[], "Not Found"));
     world.poll().await;
     assert_eq!(world.tell().await, [["hello"]]);
-    world.advance(TimeDelta::hours(2));
+    world.advance(TimeDelta::hours(3));
     (world, upstream)
 }
 
@@ -236,8 +236,36 @@ async fn a_series_that_is_still_being_sent_is_left_alone() {
     assert_eq!(counts(&world).await, (2, 0, 0));
     upstream.show(&all);
     world.poll_when_due("bpf").await;
-    assert_eq!((asked(&world).len(), counts(&world).await), (0, (0, 0, 0)));
     assert_eq!(world.tell().await, [SERIES]);
+    world.advance(TimeDelta::hours(2));
+    world.poll_when_due("bpf").await;
+    assert_eq!((asked(&world).len(), counts(&world).await), (0, (0, 0, 0)));
+}
+
+/// One address of an archive may lag behind another: what is young is news when a poll brings it.
+#[tokio::test]
+async fn a_young_mail_of_a_thread_is_left_to_the_polls() {
+    let (mut world, upstream) = list(50).await;
+    let [p0, p1, p2] = series();
+    let young = Mail {
+        at: world.now() - TimeDelta::minutes(5),
+        ..mail("young", 0, "[PATCH bpf-next v2] whole, again", "p0")
+    };
+    upstream.put_thread(&[p0, p1, p2.clone(), young.clone()]);
+    upstream.show(&[p2.clone()]);
+    world.poll().await;
+    assert_eq!(world.tell().await, [SERIES]);
+    assert_eq!(world.titles("bpf").await.len(), 4, "without the young one");
+    upstream.show(&[young, p2]);
+    world.poll_when_due("bpf").await;
+    assert_eq!(world.titles("bpf").await.len(), 5);
+    let news: i64 = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM items WHERE ref = 'young@x.example' AND known_at IS NOT NULL",
+    )
+    .fetch_one(&mut *world.reader().await)
+    .await
+    .expect("the database answers");
+    assert_eq!(news, 1, "it came as news");
 }
 
 /// Each bad answer ends in a recorded reason after a few tries, and harms nothing.
@@ -322,7 +350,7 @@ async fn the_first_poll_completes_its_stories() {
     );
     world.put("/bpf/p2@x.example/t.mbox.gz", thread_mbox(&[p0, p1, p2]));
     world.put("/bpf/reply@x.example/t.mbox.gz", thread_mbox(&[old, reply]));
-    world.advance(TimeDelta::hours(2));
+    world.advance(TimeDelta::hours(3));
     world.poll().await;
     world.poll_when_due("bpf").await;
     assert_eq!(world.titles("bpf").await.len(), 5);

@@ -210,6 +210,8 @@ async fn of_too_many_matches_the_newest_are_ranked() {
         "INSERT INTO story_search (rowid, title, people, words)
          SELECT number, iif(number = 10, 'zebra', 'zebra among other animals'), '', iif(number = 10, 'alone', '')
          FROM stories WHERE number >= 10",
+        "INSERT INTO story_values (story, score, parts, version, replies, folders)
+         SELECT number, 1, -1, -1, 0, 0 FROM stories WHERE number >= 10",
     ] {
         let done = sqlx::query(statement).execute(&mut *tx).await;
         done.expect(statement);

@@ -36,6 +36,8 @@ pub(super) async fn by_id(
         let status = lines.status().await?;
         match status.code {
             220 => match lines.article(MAIL_BYTES_MAX, PATIENCE_BYTES).await? {
+                // Some servers give articles of other groups as well.
+                Some(article) if !is_in_group(&article, group) => frame.absent(number),
                 Some(article) => frame.article(number, &article),
                 None => frame.large(number),
             },
@@ -44,6 +46,25 @@ pub(super) async fn by_id(
         }
     }
     Ok(())
+}
+
+/// Whether an article may be in a group: its `Xref:` header names it, or it has no such header.
+fn is_in_group(article: &[u8], group: &str) -> bool {
+    let mut lines = article.split(|&byte| byte == b'\n');
+    let Some(named) = lines
+        .by_ref()
+        .take_while(|line| !line.trim_ascii().is_empty())
+        .find(|line| line.len() > 5 && line[..5].eq_ignore_ascii_case(b"xref:"))
+    else {
+        return true;
+    };
+    let more = lines.take_while(|line| line.starts_with(b" ") || line.starts_with(b"\t"));
+    let named = std::iter::once(named).chain(more);
+    let text: Vec<u8> = named.flat_map(|line| line.iter().copied()).collect();
+    let text = String::from_utf8_lossy(&text);
+    text.split_ascii_whitespace()
+        .filter_map(|place| place.rsplit_once(':'))
+        .any(|(name, _)| name.eq_ignore_ascii_case(group))
 }
 
 /// Asks for the overview of the articles around one.
@@ -59,7 +80,7 @@ pub(super) async fn around(
     send(lines, &format!("STAT <{id}>")).await?;
     let status = lines.status().await?;
     let number = match status.code {
-        // The number is 0 if the article is in another group.
+        // The number is 0 if the article is in another group. Some servers give its number there.
         223 => status.text.split_ascii_whitespace().next(),
         420 | 423 | 430 => None,
         _ => return Err(NewsError::Refused(status)),
@@ -69,6 +90,12 @@ pub(super) async fn around(
     let Some(number) = number.filter(|number| *number > 0 && (low..=high).contains(number)) else {
         return Ok(());
     };
+    send(lines, &format!("STAT {number}")).await?;
+    let status = lines.status().await?;
+    let found = status.text.split_ascii_whitespace().nth(1);
+    if status.code != 223 || found.and_then(MessageId::parse).as_ref() != Some(id) {
+        return Ok(());
+    }
     let first = number.saturating_sub(within).max(low);
     let last = number.saturating_add(within).min(high);
     let bytes_left = lines.bytes_left;
