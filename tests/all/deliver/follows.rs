@@ -8,7 +8,7 @@ use bpfnews::store::follows::{self, FollowKind, FollowWay, NewFollow};
 use bpfnews::store::recipients::{self, AskedIn};
 use chrono::TimeDelta;
 
-use super::crash::{drop_at, seeds, trouble};
+use super::crash::{CONTROLS_MAX, drop_at, seeds, trouble};
 use super::platform::Chat;
 use super::restore::back_up;
 use super::{list, put_mails};
@@ -168,12 +168,12 @@ async fn whenever_it_dies_everybody_gets_everything_once() {
 /// Proves that the test above can fail: a chat that does not recognise keys gets doubles.
 #[tokio::test]
 async fn without_keys_people_get_doubles() {
-    for seed in 0..SEEDS {
+    for seed in 0..CONTROLS_MAX {
         if run(seed, true).await.is_err() {
             return;
         }
     }
-    panic!("{SEEDS} runs without a double");
+    panic!("{CONTROLS_MAX} runs without a double");
 }
 
 /// Collects news for a quarter of an hour, and sends it.

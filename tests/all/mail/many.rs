@@ -90,7 +90,7 @@ async fn ask(connection: &mut SqliteConnection, question: &'static str) -> i64 {
 #[tokio::test(flavor = "multi_thread")]
 #[expect(clippy::print_stderr, reason = "what was measured is to be seen")]
 async fn an_issue_for_many_needs_no_more_memory_and_a_short_queue() {
-    let many = if is_long() { 10_000 } else { 1_500 };
+    let many = if is_long() { 10_000 } else { 600 };
     let few = send_to(100).await;
     let all = send_to(many).await;
     eprintln!("100: {few:?}\n{many}: {all:?}");
