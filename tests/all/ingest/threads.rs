@@ -252,7 +252,7 @@ async fn a_young_mail_of_a_thread_is_left_to_the_polls() {
         ..mail("young", 0, "[PATCH bpf-next v2] whole, again", "p0")
     };
     upstream.put_thread(&[p0, p1, p2.clone(), young.clone()]);
-    upstream.show(&[p2.clone()]);
+    upstream.show(std::slice::from_ref(&p2));
     world.poll().await;
     assert_eq!(world.tell().await, [SERIES]);
     assert_eq!(world.titles("bpf").await.len(), 4, "without the young one");
