@@ -1127,7 +1127,7 @@ fn subsystems_may_come_from_a_feed() {
         Config::parse(&text, Path::new("config.toml"))
     };
     let config = read("{ feed = \"next\" }").expect("a feed that git reads");
-    assert_eq!(config.subsystems.feed().as_deref(), Some("next"));
+    assert_eq!(config.subsystems.feed(), Some("next"));
     assert!(config.subsystems.is_empty());
     let channel = &config.channels[0].route;
     // What is read later is there for channels too.

@@ -2,6 +2,7 @@
 
 use super::clause::{Clause, Comparison, FilterTopic, NumberField, TextField, TextTest};
 use super::takes::Asked;
+use super::value::folder_of;
 use super::{Expr, Subsystems};
 use crate::story::relevance::REASONS;
 use crate::story::{State, Story, StoryKind};
@@ -203,9 +204,9 @@ fn like(field: TextField, text: &str, lower: &str) -> Condition {
             Condition::contains(ValueColumn::Lists, format!("\n{ascii}.")),
             mailed(&ascii),
         ]),
-        TextField::Path => match folder(text) {
-            Some(folder) => Condition::Value(ValueTest::Folder(folder)).needed(),
-            None => Condition::Unknown,
+        TextField::Path => match folder_of(text) {
+            folder if folder.is_empty() => Condition::Unknown,
+            folder => Condition::Value(ValueTest::Folder(folder)).needed(),
         },
         TextField::Subsystem => Condition::Unknown,
     }
@@ -240,34 +241,9 @@ fn whole(field: TextField, text: &str) -> Condition {
     }
 }
 
-/// The folder in which a file must be if a path means it: its parts before a pattern, without the last part unless that is a
-/// folder for certain.
-fn folder(path: &str) -> Option<String> {
-    let folder = match path.strip_suffix('/') {
-        Some(folder) => folder,
-        None => path.rsplit_once('/')?.0,
-    };
-    let parts = folder.split('/');
-    let plain = parts.take_while(|part| !part.contains(['*', '?']));
-    let plain: Vec<&str> = plain.collect();
-    (!plain.is_empty()).then(|| plain.join("/"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_path_means_files_in_a_folder() {
-        #[rustfmt::skip]
-        let table = [
-            ("kernel/bpf/verifier.c", Some("kernel/bpf")), ("kernel/bpf/", Some("kernel/bpf")), ("kernel/bpf", Some("kernel")),
-            ("kernel", None), ("kernel/", Some("kernel")), ("kernel/b*/x.c", Some("kernel")), ("*/bpf/", None), ("a/b?", Some("a")),
-        ];
-        for (path, wanted) in table {
-            assert_eq!(folder(path).as_deref(), wanted, "{path}");
-        }
-    }
 
     #[test]
     fn lines_are_found_whole() {

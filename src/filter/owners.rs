@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use super::value::folder_of;
+
 /// The places of the sections that may have a file.
 #[derive(Debug, Default)]
 pub(super) struct FileOwners {
@@ -34,42 +36,5 @@ impl FileOwners {
         places.sort_unstable();
         places.dedup();
         places
-    }
-}
-
-/// The folder in which all files of a pattern are.
-fn folder_of(pattern: &str) -> String {
-    let folder = match pattern.strip_suffix('/') {
-        Some(folder) => folder,
-        None => pattern.rsplit_once('/').map_or("", |(folder, _)| folder),
-    };
-    let parts = folder.split('/');
-    let literal: Vec<&str> = parts
-        .take_while(|part| !part.contains(['*', '?']))
-        .collect();
-    literal.join("/")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::folder_of;
-
-    #[test]
-    fn a_pattern_begins_in_a_folder() {
-        let table = [
-            ("kernel/bpf/", "kernel/bpf"),
-            ("kernel/bpf/core.c", "kernel/bpf"),
-            ("kernel/bpf", "kernel"),
-            ("include/linux/bpf*", "include/linux"),
-            ("arch/*/net/bpf_jit*", "arch"),
-            ("tools/test?/bpf/", "tools"),
-            ("Makefile", ""),
-            ("*/", ""),
-            ("*", ""),
-            ("", ""),
-        ];
-        for (pattern, folder) in table {
-            assert_eq!(folder_of(pattern), folder, "{pattern}");
-        }
     }
 }

@@ -20,17 +20,17 @@ const PATHS_MAX: usize = 20_000;
 /// The most similar names in an error.
 const NEAR_MAX: usize = 4;
 
-/// The subsystems of a MAINTAINERS file. Clones share them, also when another file takes their place.
+/// The subsystems of a MAINTAINERS file. Clones share them, also what is read later.
 #[derive(Debug, Clone, Default)]
 pub struct Subsystems {
-    shared: Arc<RwLock<SubsystemSource>>,
+    shared: Arc<SubsystemSource>,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 struct SubsystemSource {
     /// The feed from whose tree the file comes; `None`: it comes from a file, or there is none.
     feed: Option<String>,
-    table: Arc<SubsystemTable>,
+    table: RwLock<Arc<SubsystemTable>>,
 }
 
 /// The subsystems of one reading of the file.
@@ -46,10 +46,8 @@ pub struct SubsystemTable {
 
 impl PartialEq for Subsystems {
     fn eq(&self, other: &Self) -> bool {
-        let is_same = |a: &SubsystemSource, b: &SubsystemSource| {
-            a.feed == b.feed && a.table.sections == b.table.sections
-        };
-        Arc::ptr_eq(&self.shared, &other.shared) || is_same(&self.source(), &other.source())
+        Arc::ptr_eq(&self.shared, &other.shared)
+            || (self.feed() == other.feed() && self.table().sections == other.table().sections)
     }
 }
 
@@ -89,42 +87,29 @@ impl Subsystems {
     }
 
     fn of(feed: Option<String>, table: SubsystemTable) -> Self {
-        let table = Arc::new(table);
+        let table = RwLock::new(Arc::new(table));
         Self {
-            shared: Arc::new(RwLock::new(SubsystemSource { feed, table })),
+            shared: Arc::new(SubsystemSource { feed, table }),
         }
-    }
-
-    fn source(&self) -> SubsystemSource {
-        let source = self.shared.read();
-        source.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The subsystems as they are now. What is read later makes another table.
     pub fn table(&self) -> Arc<SubsystemTable> {
-        self.source().table
+        let table = self.shared.table.read();
+        Arc::clone(&table.unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The feed from whose tree they are read.
-    pub fn feed(&self) -> Option<String> {
-        self.source().feed
+    pub fn feed(&self) -> Option<&str> {
+        self.shared.feed.as_deref()
     }
 
-    /// Takes over the subsystems that were read from a feed's tree, unless they come from elsewhere by now.
+    /// Takes over the subsystems that were read from a feed's tree, unless they come from elsewhere.
     pub fn fill(&self, feed: &str, read: &Self) {
-        let table = read.table();
-        let source = self.shared.write();
-        let mut source = source.unwrap_or_else(PoisonError::into_inner);
-        if source.feed.as_deref() == Some(feed) {
-            source.table = table;
+        if self.feed() == Some(feed) {
+            let table = self.shared.table.write();
+            *table.unwrap_or_else(PoisonError::into_inner) = read.table();
         }
-    }
-
-    /// Becomes the same as others, for all clones.
-    pub fn become_as(&self, others: &Self) {
-        let new = others.source();
-        let source = self.shared.write();
-        *source.unwrap_or_else(PoisonError::into_inner) = new;
     }
 
     /// How many subsystems there are.
@@ -166,9 +151,9 @@ impl Subsystems {
     ///
     /// The fault, and the right form.
     pub(super) fn check(&self, test: &TextTest) -> Result<(), (String, String)> {
-        let source = self.source();
-        let has_none = source.table.sections.is_empty();
-        match source.feed {
+        let table = self.table();
+        let has_none = table.is_empty();
+        match self.feed() {
             Some(feed) if has_none => Err((
                 format!("the MAINTAINERS file of the feed {feed} was not read yet"),
                 "it is read with the next poll of that feed; the log says if that fails".to_owned(),
@@ -178,7 +163,7 @@ impl Subsystems {
                 "set maintainers = \"FILE\" in [subsystems] to a kernel's MAINTAINERS file"
                     .to_owned(),
             )),
-            Some(_) | None => source.table.check(test),
+            Some(_) | None => table.check(test),
         }
     }
 }

@@ -76,9 +76,48 @@ fn is_part(part: &[u8], pattern: &[u8]) -> bool {
     pattern[want..].iter().all(|&wanted| wanted == b'*')
 }
 
+/// The folder in which all files of a path or a pattern are: its parts before the last one, and before the first one with a
+/// wildcard. A path with `/` at its end is a folder itself. Empty if there is no such folder.
+pub(super) fn folder_of(path: &str) -> String {
+    let folder = match path.strip_suffix('/') {
+        Some(folder) => folder,
+        None => path.rsplit_once('/').map_or("", |(folder, _)| folder),
+    };
+    let parts = folder.split('/');
+    let literal: Vec<&str> = parts
+        .take_while(|part| !part.contains(['*', '?']))
+        .collect();
+    literal.join("/")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_or_a_pattern_means_files_in_a_folder() {
+        let table = [
+            ("kernel/bpf/", "kernel/bpf"),
+            ("kernel/bpf/core.c", "kernel/bpf"),
+            ("kernel/bpf/verifier.c", "kernel/bpf"),
+            ("kernel/bpf", "kernel"),
+            ("kernel/", "kernel"),
+            ("kernel", ""),
+            ("kernel/b*/x.c", "kernel"),
+            ("include/linux/bpf*", "include/linux"),
+            ("arch/*/net/bpf_jit*", "arch"),
+            ("tools/test?/bpf/", "tools"),
+            ("a/b?", "a"),
+            ("*/bpf/", ""),
+            ("Makefile", ""),
+            ("*/", ""),
+            ("*", ""),
+            ("", ""),
+        ];
+        for (path, folder) in table {
+            assert_eq!(folder_of(path), folder, "{path}");
+        }
+    }
 
     #[test]
     fn addresses_are_meant_whole_by_domain_or_by_name() {

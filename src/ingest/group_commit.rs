@@ -18,7 +18,6 @@ use super::poll_end::PollEnd;
 use super::shared_state::SharedState;
 use super::slots::POLLS_AT_ONCE_MAX;
 use crate::clock::Clock;
-use crate::filter::Subsystems;
 use crate::source::{Request, Walk};
 use crate::store::{StorageProblem, Store};
 use crate::story::relevance::FoldRules;
@@ -35,8 +34,6 @@ pub(super) struct GroupCommit {
     store: Store,
     clock: Arc<dyn Clock>,
     rules: FoldRules,
-    /// The names that followed filters may use.
-    subsystems: Subsystems,
     /// Whether mails that stories lack are recorded.
     wants_mails: bool,
     shared: Arc<SharedState>,
@@ -109,7 +106,6 @@ impl GroupCommit {
         store: Store,
         clock: Arc<dyn Clock>,
         rules: FoldRules,
-        subsystems: Subsystems,
         wants_mails: bool,
         shared: Arc<SharedState>,
     ) -> Self {
@@ -117,7 +113,6 @@ impl GroupCommit {
             store,
             clock,
             rules,
-            subsystems,
             wants_mails,
             shared,
             queue: CommitQueue::default(),

@@ -63,7 +63,6 @@ pub struct Ingest {
     shared: Arc<SharedState>,
     links: ReaderLinks,
     follow: FollowConfig,
-    subsystems: Subsystems,
 }
 
 /// How new items are treated.
@@ -130,7 +129,7 @@ impl Ingest {
             return Err(error.into());
         }
         let ingest = Self::with_parts(store, config, clock, fetcher, shared);
-        if ingest.subsystems.feed().is_some() && !ingest.subsystems.is_empty() {
+        if config.subsystems.feed().is_some() && !config.subsystems.is_empty() {
             subsystems::warn_of_unknown_names(&ingest);
         }
         Ok(ingest)
@@ -162,7 +161,7 @@ impl Ingest {
         fetcher: Arc<Fetcher>,
         shared: Arc<SharedState>,
     ) -> Self {
-        shared.subsystems.become_as(&config.subsystems);
+        shared.replace_subsystems(config.subsystems.clone());
         let feeds = config.feeds.iter();
         Self {
             feeds: feeds
@@ -175,7 +174,6 @@ impl Ingest {
                 store.clone(),
                 Arc::clone(&clock),
                 config.relevance.clone(),
-                config.subsystems.clone(),
                 config.network.threads_per_day_max > 0,
                 Arc::clone(&shared),
             ),
@@ -184,7 +182,6 @@ impl Ingest {
             shared,
             links: ReaderLinks::default(),
             follow: config.follow,
-            subsystems: config.subsystems.clone(),
         }
     }
 
@@ -275,9 +272,9 @@ impl Ingest {
         Ok(report)
     }
 
-    /// The subsystems of the configuration in effect, which may be newer than this one. They follow each change of it.
+    /// The subsystems of the configuration in effect, which may be newer than this one.
     pub fn subsystems(&self) -> Subsystems {
-        self.shared.subsystems.clone()
+        self.shared.subsystems()
     }
 
     /// Walks a feed back to `since`, and stores everything without announcing it. `on_progress` receives the share that is

@@ -20,7 +20,7 @@ pub(super) struct SharedState {
     pub(super) pool: ReaderPool,
     pub(super) failures: FailureLog,
     /// Those of the configuration in effect.
-    pub(super) subsystems: Subsystems,
+    subsystems: RwLock<Subsystems>,
     attempts: OnceLock<Attempts>,
 }
 
@@ -44,6 +44,16 @@ impl SharedState {
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut current, destinations)
+    }
+
+    pub(super) fn subsystems(&self) -> Subsystems {
+        let subsystems = self.subsystems.read();
+        subsystems.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn replace_subsystems(&self, subsystems: Subsystems) {
+        let current = self.subsystems.write();
+        *current.unwrap_or_else(PoisonError::into_inner) = subsystems;
     }
 
     /// The record of the documents that are being read; `None` if this process keeps none.

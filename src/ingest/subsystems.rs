@@ -26,10 +26,9 @@ pub(super) async fn load(store: &Store, into: &Subsystems) -> anyhow::Result<()>
     let Some(feed) = into.feed() else {
         return Ok(());
     };
-    let stored = subsystems::stored_file(store.read(), &feed).await?;
-    if let Some(text) = stored.text {
+    if let Some(text) = subsystems::stored_file(store.read(), feed).await? {
         match Subsystems::parse(&text) {
-            Ok(read) => into.fill(&feed, &read),
+            Ok(read) => into.fill(feed, &read),
             Err(why) => warn!("the stored {FILE} of {feed} cannot be used: {why}"),
         }
     }
@@ -43,12 +42,15 @@ pub(super) async fn refresh(
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     let name = &feed.row.name;
-    if ingest.subsystems.feed().as_ref() != Some(name) {
+    let present = ingest.subsystems();
+    if present.feed() != Some(name.as_str()) {
         return Ok(());
     }
     let now = ingest.clock.now();
-    let stored = subsystems::stored_file(ingest.store.read(), name).await?;
-    if !is_due(stored.read_at, stored.tried_at, now) {
+    let times = subsystems::file_times(ingest.store.read(), name).await?;
+    // A stored file that cannot be used does not count.
+    let read_at = times.read_at.filter(|_| !present.is_empty());
+    if !is_due(read_at, times.tried_at, now) {
         return Ok(());
     }
     let Some(read) = stop.run_until_cancelled(read_file(ingest, feed)).await else {
@@ -65,9 +67,9 @@ pub(super) async fn refresh(
         }
         Err(why) => {
             subsystems::note_try(&mut tx, name, now).await?;
-            let kept = match stored.text {
-                Some(_) => "The one from before stays in use",
-                None => "Until then, no filter with subsystem: takes a story",
+            let kept = match present.is_empty() {
+                false => "The one from before stays in use",
+                true => "Until then, no filter with subsystem: takes a story",
             };
             let problem = Problem {
                 subject: &subject,
@@ -84,12 +86,8 @@ pub(super) async fn refresh(
     }
     tx.commit().await?;
     if let Ok((_, parsed)) = parsed {
-        ingest.subsystems.fill(name, &parsed);
-        ingest.shared.subsystems.fill(name, &parsed);
-        // The configuration may have been read anew in the meantime. Its channels share its subsystems.
-        for destination in &*ingest.destinations() {
-            destination.config.route.subsystems.fill(name, &parsed);
-        }
+        // The configuration may have been read anew in the meantime.
+        ingest.subsystems().fill(name, &parsed);
         info!("read {} subsystems from {FILE} of {name}", parsed.len());
         warn_of_unknown_names(ingest);
     }
@@ -98,10 +96,11 @@ pub(super) async fn refresh(
 
 /// Logs the filters of channels that name no subsystem of the file. The configuration could not be checked before.
 pub(super) fn warn_of_unknown_names(ingest: &Ingest) {
+    let subsystems = ingest.subsystems();
     for destination in &*ingest.destinations() {
         let channel = &destination.config;
         let filter = channel.route.filter.as_ref();
-        if let Some(Err(error)) = filter.map(|filter| filter.check(&ingest.subsystems)) {
+        if let Some(Err(error)) = filter.map(|filter| filter.check(&subsystems)) {
             warn!(
                 "the filter of the channel {} can take no story: {}",
                 channel.name,

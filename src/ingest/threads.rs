@@ -32,7 +32,6 @@ const PER_POLL_MAX: usize = 3;
 const LOOKED_AT_MAX: usize = 20;
 /// The pause after the first try of a mail.
 const PAUSE: TimeDelta = TimeDelta::hours(1);
-const DAY_S: i64 = 86_400;
 
 const GIT_ALONE: &str = "its archive is read by git alone, which finds no mail by its Message-ID; give the https:// or nntps:// \
                          address as a further url, or run bpfnews backfill";
@@ -215,7 +214,7 @@ impl ThreadPass<'_> {
         let Some(id) = MessageId::parse(id) else {
             return Ok(None);
         };
-        let today = self.now().timestamp().div_euclid(DAY_S);
+        let today = stories::day_of(self.now());
         let digest = ItemKey::message(&id).digest();
         let readers = self.ingest.store.read();
         stories::story_of_item(readers, ItemKind::Message, &digest, today).await

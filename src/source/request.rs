@@ -189,6 +189,22 @@ pub struct Answer {
     pub fresh_for: Option<Duration>,
 }
 
+impl Answer {
+    /// An answer without headers, such as that of git or of a news server.
+    pub fn without_headers(url: &Url, bytes: Vec<u8>) -> Self {
+        Self {
+            url: url.clone(),
+            moved_to: None,
+            body: Body::Bytes {
+                bytes,
+                charset: None,
+            },
+            validators: Validators::default(),
+            fresh_for: None,
+        }
+    }
+}
+
 /// The body of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Body {

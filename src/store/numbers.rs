@@ -3,8 +3,9 @@
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use serde_json::json;
+use sqlx::SqliteConnection;
 
-use super::{Database, Tx};
+use super::Database;
 use crate::story::Story;
 use crate::story::numbers::{LISTED_MAX, ReviewerNumbers, SeriesFigures, SeriesNumbers};
 use crate::story::waiting::GIVEN_UP_AFTER;
@@ -14,7 +15,7 @@ const SERIES_MAX: i64 = 200_000;
 
 /// Stores the figures of stories that were stored, by their numbers. A story that is no series any more loses its row.
 pub(super) async fn put_figures(
-    tx: &mut Tx,
+    connection: &mut SqliteConnection,
     stories: impl Iterator<Item = (i64, bool, &Story)>,
 ) -> anyhow::Result<()> {
     let (mut rows, mut none) = (Vec::new(), Vec::new());
@@ -31,15 +32,15 @@ pub(super) async fn put_figures(
             "DELETE FROM series_figures WHERE story IN (SELECT value FROM json_each($1))",
             none
         )
-        .execute(&mut **tx)
+        .execute(&mut *connection)
         .await
         .context("removing the figures of stories")?;
     }
-    put_rows(tx, &rows).await
+    put_rows(connection, &rows).await
 }
 
 /// The row of a story.
-pub(super) fn row(number: i64, figures: &SeriesFigures) -> serde_json::Value {
+fn row(number: i64, figures: &SeriesFigures) -> serde_json::Value {
     json!([
         number,
         figures.first_at,
@@ -53,8 +54,8 @@ pub(super) fn row(number: i64, figures: &SeriesFigures) -> serde_json::Value {
     ])
 }
 
-pub(super) async fn put_rows(
-    connection: &mut sqlx::SqliteConnection,
+async fn put_rows(
+    connection: &mut SqliteConnection,
     rows: &[serde_json::Value],
 ) -> anyhow::Result<()> {
     if rows.is_empty() {

@@ -129,11 +129,8 @@ pub(super) async fn migrate(connection: &mut SqliteConnection) -> anyhow::Result
     let has_files = has_table(&mut tx, "story_files").await?;
     MIGRATIONS.run(&mut *tx).await?;
     // These tables are made of the stories, which SQL cannot read.
-    if !has_figures {
-        stories::fill_figures(&mut tx).await?;
-    }
-    if !(has_values && has_files) {
-        stories::fill_lists(&mut tx).await?;
+    if !(has_figures && has_values && has_files) {
+        stories::fill_from_stories(&mut tx, has_figures).await?;
     }
     tx.commit().await?;
     Ok(())

@@ -5,38 +5,40 @@ use chrono::{DateTime, Utc};
 
 use super::{Readers, Tx, packed};
 
-/// The stored file of a feed.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct StoredFile {
-    /// When it was read; `None`: never.
+/// When the file of a feed was read and tried, in unix seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FileTimes {
+    /// `None`: never.
     pub read_at: Option<i64>,
-    /// When it was tried last, unix seconds.
     pub tried_at: Option<i64>,
-    pub text: Option<String>,
 }
 
-/// The stored file of a feed.
-pub async fn stored_file(readers: &Readers, feed: &str) -> anyhow::Result<StoredFile> {
-    let row = sqlx::query!(
-        "SELECT read_at, tried_at, body FROM subsystem_files WHERE feed = $1",
+/// When the file of a feed was read and tried.
+pub async fn file_times(readers: &Readers, feed: &str) -> anyhow::Result<FileTimes> {
+    let times = sqlx::query_as!(
+        FileTimes,
+        r#"SELECT read_at, tried_at AS "tried_at?" FROM subsystem_files WHERE feed = $1"#,
         feed
     )
     .fetch_optional(&mut *readers.acquire().await?)
     .await
-    .context("reading the subsystems")?;
-    let Some(row) = row else {
-        return Ok(StoredFile::default());
-    };
-    let text = row.body.map(|body| packed::unpack(&body)).transpose();
-    // It can be read again from its tree, so a damaged copy is no reason to stop.
-    let text = text.unwrap_or_else(|error| {
-        tracing::warn!("the stored subsystems of {feed} are damaged: {error:#}");
-        None
-    });
-    Ok(StoredFile {
-        read_at: row.read_at.filter(|_| text.is_some()),
-        tried_at: Some(row.tried_at),
-        text: text.map(|plain| String::from_utf8_lossy(&plain).into_owned()),
+    .context("reading when the subsystems were read")?;
+    Ok(times.unwrap_or_default())
+}
+
+/// The stored file of a feed. It can be read again from its tree, so a damaged one is left out.
+pub async fn stored_file(readers: &Readers, feed: &str) -> anyhow::Result<Option<String>> {
+    let body = sqlx::query_scalar!("SELECT body FROM subsystem_files WHERE feed = $1", feed)
+        .fetch_optional(&mut *readers.acquire().await?)
+        .await
+        .context("reading the subsystems")?;
+    Ok(match body.flatten().map(|body| packed::unpack(&body)) {
+        Some(Ok(plain)) => Some(String::from_utf8_lossy(&plain).into_owned()),
+        Some(Err(error)) => {
+            tracing::warn!("the stored subsystems of {feed} are damaged: {error:#}");
+            None
+        }
+        None => None,
     })
 }
 

@@ -9,6 +9,7 @@ use sqlx::error::BoxDynError;
 use sqlx::sqlite::{SqliteTypeInfo, SqliteValueRef};
 use sqlx::{Decode, Sqlite, Type};
 
+use super::stories::day_of;
 use super::{Readers, Tx};
 use crate::item::{ItemKey, ItemKind, MessageId, hex};
 
@@ -16,7 +17,6 @@ use crate::item::{ItemKey, ItemKind, MessageId, hex};
 const WANTED_FOR: TimeDelta = TimeDelta::days(14);
 /// How long it is remembered that a mail was fetched or given up.
 const SETTLED_FOR: TimeDelta = TimeDelta::days(90);
-const DAY_S: i64 = 86_400;
 /// The most mails that are wanted at a time, and of one story.
 const WANTED_MAX: i64 = 5_000;
 const OF_STORY_MAX: i64 = 200;
@@ -216,7 +216,7 @@ pub async fn carriers(readers: &Readers, item: i64) -> anyhow::Result<Vec<String
 
 /// Whether fewer threads than `most` were fetched today.
 pub async fn may_fetch(readers: &Readers, most: u64, now: DateTime<Utc>) -> anyhow::Result<bool> {
-    let day = now.timestamp().div_euclid(DAY_S);
+    let day = day_of(now);
     let many = sqlx::query_scalar!(
         r#"SELECT COALESCE(SUM(many), 0) AS "many!: i64" FROM thread_fetches WHERE day = $1"#,
         day
@@ -245,7 +245,7 @@ pub async fn claim(
     .execute(&mut **tx)
     .await
     .context("counting a try")?;
-    let day = now.timestamp().div_euclid(DAY_S);
+    let day = day_of(now);
     sqlx::query!("DELETE FROM thread_fetches WHERE day < $1", day)
         .execute(&mut **tx)
         .await?;

@@ -13,6 +13,18 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+/// The flags of every Chromium of the tests: it does nothing of its own, and is alike everywhere.
+pub(crate) const CHROMIUM_FLAGS: [&str; 9] = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--hide-scrollbars",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+];
 /// The longest time until an answer or a page.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
 
@@ -97,19 +109,9 @@ impl Chromium {
                 "exec \"$@\" 3<&0 4>&1 </dev/null >/dev/null 2>/dev/null",
                 "sh",
             ])
-            .args([
-                "chromium",
-                "--headless",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-quic",
-                "--no-first-run",
-                "--hide-scrollbars",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-                "--remote-debugging-pipe",
-            ])
+            .arg("chromium")
+            .args(CHROMIUM_FLAGS)
+            .arg("--remote-debugging-pipe")
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

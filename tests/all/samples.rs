@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use bpfnews::config::{FeedAddresses, FeedConfig, FeedKind, Gives, Identity, TreeRole};
 use bpfnews::item::{Detail, Item, ItemData, ItemKind};
-use bpfnews::source::{Answer, Body, FetchError, Goal, Page, Request, Source, Validators, Walk};
+use bpfnews::source::{Answer, FetchError, Goal, Page, Request, Source, Walk};
 use chrono::{DateTime, Utc};
 use url::Url;
 
@@ -37,16 +37,7 @@ fn bytes(path: &Path) -> Vec<u8> {
 }
 
 fn good(url: &Url, bytes: Vec<u8>) -> Answer {
-    Answer {
-        url: url.clone(),
-        moved_to: None,
-        body: Body::Bytes {
-            bytes,
-            charset: None,
-        },
-        validators: Validators::default(),
-        fresh_for: None,
-    }
+    Answer::without_headers(url, bytes)
 }
 
 fn source(url: &str, kind: FeedKind) -> Source {

@@ -8,9 +8,7 @@ use std::time::Duration;
 
 use bpfnews::config::{FeedAddresses, FeedConfig, FeedKind};
 use bpfnews::item::ItemKey;
-use bpfnews::source::{
-    Answer, Body, FetchError, Gap, Goal, Method, Request, Source, Validators, Walk,
-};
+use bpfnews::source::{Answer, FetchError, Gap, Goal, Method, Request, Source, Walk};
 use chrono::{DateTime, Utc};
 use url::Url;
 
@@ -160,16 +158,7 @@ impl Archive {
                 });
             }
         };
-        Ok(Answer {
-            url: request.url.clone(),
-            moved_to: None,
-            body: Body::Bytes {
-                bytes,
-                charset: None,
-            },
-            validators: Validators::default(),
-            fresh_for: None,
-        })
+        Ok(Answer::without_headers(&request.url, bytes))
     }
 }
 

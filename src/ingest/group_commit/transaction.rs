@@ -119,7 +119,7 @@ impl GroupCommit {
         // Seeds and history are no news. Pages of both kinds never share a transaction.
         let is_live = entries.iter().any(|entry| entry.is_live() == Some(true));
         if is_live {
-            plan::note_follows(tx, &changed, &news, &self.subsystems, now).await?;
+            plan::note_follows(tx, &changed, &news, &self.shared.subsystems(), now).await?;
         }
         let on = Occasion { now, is_live };
         for (place, opened) in plan::plan(tx, destinations, changed, &news, on).await? {

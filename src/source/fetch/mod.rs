@@ -341,20 +341,6 @@ async fn whole_answer(request: &Request, url: &Url, response: Response) -> Resul
     }))
 }
 
-/// The answer of git or of a news server, which have no headers.
-fn answer(url: &Url, bytes: Vec<u8>) -> Answer {
-    Answer {
-        url: url.clone(),
-        moved_to: None,
-        body: Body::Bytes {
-            bytes,
-            charset: None,
-        },
-        validators: Validators::default(),
-        fresh_for: None,
-    }
-}
-
 fn unchanged(request: &Request, url: &Url, response: &Response) -> Result<Hop, FetchError> {
     if !headers::is_conditional(request) {
         let why = format!(

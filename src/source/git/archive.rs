@@ -357,21 +357,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::source::Validators;
 
     const NOW: i64 = 1_700_000_000;
 
     fn answer(bytes: Vec<u8>) -> Result<Answer, FetchError> {
-        Ok(Answer {
-            url: Url::parse("https://h.example/bpf/").expect("a URL"),
-            moved_to: None,
-            body: Body::Bytes {
-                bytes,
-                charset: None,
-            },
-            validators: Validators::default(),
-            fresh_for: None,
-        })
+        Ok(Answer::without_headers(
+            &Url::parse("https://h.example/bpf/").expect("a URL"),
+            bytes,
+        ))
     }
 
     fn missing() -> Result<Answer, FetchError> {

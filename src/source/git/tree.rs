@@ -325,7 +325,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::source::{Body, Method, Validators};
+    use crate::source::Method;
 
     fn tree() -> GitTree {
         let base = Url::parse("git+https://h.example/a.git").expect("a URL");
@@ -333,16 +333,10 @@ mod tests {
     }
 
     fn answer(bytes: Vec<u8>) -> Result<Answer, FetchError> {
-        Ok(Answer {
-            url: Url::parse("git+https://h.example/a.git").expect("a URL"),
-            moved_to: None,
-            body: Body::Bytes {
-                bytes,
-                charset: None,
-            },
-            validators: Validators::default(),
-            fresh_for: None,
-        })
+        Ok(Answer::without_headers(
+            &Url::parse("git+https://h.example/a.git").expect("a URL"),
+            bytes,
+        ))
     }
 
     fn hash(n: u8) -> String {

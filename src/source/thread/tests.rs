@@ -7,7 +7,7 @@ use url::Url;
 
 use super::*;
 use crate::source::newsgroup::frame::FrameWriter;
-use crate::source::{Method, NewsQuestion, Validators};
+use crate::source::{Method, NewsQuestion};
 
 /// 2025-06-01, in unix seconds.
 const NOW: i64 = 1_748_736_000;
@@ -67,16 +67,10 @@ fn packed(mails: &[String]) -> Vec<u8> {
 }
 
 fn answer(bytes: Vec<u8>) -> Result<Answer, FetchError> {
-    Ok(Answer {
-        url: Url::parse("https://list.example/bpf/").expect("a URL"),
-        moved_to: None,
-        body: Body::Bytes {
-            bytes,
-            charset: None,
-        },
-        validators: Validators::default(),
-        fresh_for: None,
-    })
+    Ok(Answer::without_headers(
+        &Url::parse("https://list.example/bpf/").expect("a URL"),
+        bytes,
+    ))
 }
 
 fn ids(page: &Page) -> Vec<&str> {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::{Body, Method, Validators};
+use super::super::Method;
 use super::*;
 use crate::source::CursorKind;
 
@@ -32,16 +32,7 @@ fn at(minutes: i64) -> DateTime<Utc> {
 }
 
 fn answer(url: &Url, bytes: Vec<u8>) -> Answer {
-    Answer {
-        url: url.clone(),
-        moved_to: None,
-        body: Body::Bytes {
-            bytes,
-            charset: None,
-        },
-        validators: Validators::default(),
-        fresh_for: None,
-    }
+    Answer::without_headers(url, bytes)
 }
 
 /// The newest page of an archive whose mail number `n` arrived `n` minutes after the start.

@@ -1,56 +1,27 @@
 //! The files that stories change, for lists by subsystem.
 
 use anyhow::Context as _;
-use serde_json::json;
 use sqlx::SqliteConnection;
 
+use super::folders::IndexedStory;
 use super::pages::{ListedRow, ListedStory};
 use crate::store::Readers;
-use crate::story::Story;
 
 /// Paths that are read at a time.
 const PATHS_MAX: i64 = 2_000;
 /// Files with at most so many rows are read whole and sorted. With more, the newest stories are looked through instead.
 const SORTED_MAX: i64 = 10_000;
 
-/// A story's number and its files.
-type FilesRow<'a> = (i64, &'a [String]);
-
-/// Replaces the files of these stories. Stories that are not about BPF have none.
-pub(super) async fn put_files(
-    connection: &mut SqliteConnection,
-    stories: &[(i64, &Story)],
-) -> anyhow::Result<()> {
-    let numbers: Vec<i64> = stories.iter().map(|(number, _)| *number).collect();
-    let numbers = serde_json::to_string(&numbers)?;
-    sqlx::query!(
-        "DELETE FROM story_files WHERE number IN (SELECT value FROM json_each($1))",
-        numbers
-    )
-    .execute(&mut *connection)
-    .await
-    .context("forgetting the files of stories")?;
-    let about_bpf = stories.iter().filter(|(_, story)| story.relevant);
-    let rows: Vec<FilesRow<'_>> = about_bpf
-        .map(|(number, story)| (*number, &*story.scope.files))
-        .collect();
-    put_rows(connection, &rows).await
-}
-
 /// Adds the files of stories that have none.
-async fn put_rows(
+pub(super) async fn add_files(
     connection: &mut SqliteConnection,
-    stories: &[FilesRow<'_>],
+    stories: &[IndexedStory<'_>],
 ) -> anyhow::Result<()> {
-    let rows = stories.iter().flat_map(|(number, files)| {
-        let files = files.iter();
-        files.map(move |file| json!([file, number]))
+    let rows = stories.iter().flat_map(|indexed| {
+        let files = indexed.story.scope.files.iter();
+        files.map(|file| (file, indexed.number))
     });
-    let rows: Vec<serde_json::Value> = rows.collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let rows = serde_json::to_string(&rows)?;
+    let rows = serde_json::to_string(&rows.collect::<Vec<_>>())?;
     sqlx::query!(
         "INSERT INTO files (path) SELECT DISTINCT value ->> 0 FROM json_each($1) j
          WHERE NOT EXISTS (SELECT 1 FROM files f WHERE f.path = j.value ->> 0)",

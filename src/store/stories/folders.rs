@@ -14,6 +14,13 @@ pub(super) const LEVELS_MAX: usize = 3;
 /// The most folders of one story.
 pub(super) const FOLDERS_MAX: usize = 48;
 
+/// A story about BPF, with the folders in which it changes files.
+pub(super) struct IndexedStory<'a> {
+    pub(super) number: i64,
+    pub(super) story: &'a Story,
+    pub(super) folders: BTreeSet<&'a str>,
+}
+
 /// The folders in which a story changes files: `kernel`, `kernel/bpf`.
 pub fn folders_of(story: &Story) -> BTreeSet<&str> {
     let mut folders = BTreeSet::new();
@@ -36,37 +43,21 @@ pub(super) fn is_plain(folder: &str) -> bool {
         .any(|part| matches!(part, "" | "." | ".."))
 }
 
-/// Replaces the folders of these stories. Stories that are not about BPF have none.
-pub(super) async fn put_folders(
+/// Adds the folders of stories that have none.
+pub(super) async fn add_folders(
     connection: &mut SqliteConnection,
-    stories: &[(i64, &Story)],
+    stories: &[IndexedStory<'_>],
 ) -> anyhow::Result<()> {
-    let numbers: Vec<i64> = stories.iter().map(|(number, _)| *number).collect();
-    let numbers = serde_json::to_string(&numbers)?;
-    sqlx::query!(
-        "DELETE FROM story_folders WHERE number IN (SELECT value FROM json_each($1))",
-        numbers
-    )
-    .execute(&mut *connection)
-    .await
-    .context("forgetting the folders of stories")?;
-    let about_bpf = stories.iter().filter(|(_, story)| story.relevant);
-    let rows: Vec<(&str, i64)> = about_bpf
-        .flat_map(|(number, story)| {
-            folders_of(story)
-                .into_iter()
-                .map(|folder| (folder, *number))
-        })
-        .collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let rows = serde_json::to_string(&rows)?;
+    let rows = stories.iter().flat_map(|indexed| {
+        let folders = indexed.folders.iter();
+        folders.map(|folder| (*folder, indexed.number))
+    });
+    let rows = serde_json::to_string(&rows.collect::<Vec<_>>())?;
     sqlx::query!(
         "INSERT INTO story_folders (folder, number) SELECT value ->> 0, value ->> 1 FROM json_each($1)",
         rows
     )
-    .execute(&mut *connection)
+    .execute(connection)
     .await
     .context("storing the folders of stories")?;
     Ok(())

@@ -10,6 +10,7 @@ mod files;
 mod filtered;
 mod find;
 mod folders;
+mod index;
 mod pages;
 mod questions;
 mod released;
@@ -36,11 +37,11 @@ pub use self::shown::{
     best_of_the_week, best_stories, day_of, is_retracted, items_of_story, newest_matches,
     search_stories, story_of_link, unanswered_stories,
 };
+pub(in crate::store) use self::stored::fill_from_stories;
 pub use self::stored::{
     StoredStory, StoryUpdate, latest_stories, next_number, pack, packed_stories, pulls_since,
     put_stories, remember_ids, remove_stories, stories_of_clusters, unpack_story,
 };
-pub(in crate::store) use self::stored::{fill_figures, fill_lists};
 
 use super::Tx;
 use super::items::{LoadedItems, day, unpack};

@@ -6,13 +6,10 @@ use anyhow::Context as _;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::json;
 
-use super::files::put_files;
-use super::folders::put_folders;
-use super::values::put_values;
+use super::index::put_index;
 use crate::store::packed::{self, EndToEnd};
 use crate::store::{Database, Tx, numbers};
 use crate::story::Story;
-use crate::story::numbers::SeriesFigures;
 
 /// Stories that are read at a time to fill a table.
 const PAGE: i64 = 500;
@@ -226,9 +223,7 @@ pub async fn put_stories(
     .context("storing stories")?;
     let numbered = stories.iter().map(|(after, _)| (after.number, after.story));
     let numbered: Vec<(i64, &Story)> = numbered.collect();
-    put_folders(tx, &numbered).await?;
-    put_files(tx, &numbered).await?;
-    put_values(tx, &numbered).await?;
+    put_index(tx, &numbered).await?;
     let known = stories.iter().filter(|(after, _)| !after.is_new);
     let known: Vec<i64> = known.map(|(after, _)| after.number).collect();
     take_out_of_search(tx, &known).await?;
@@ -246,37 +241,11 @@ pub async fn put_stories(
     put_members(tx, &members).await
 }
 
-/// Fills the table of figures from the stored stories, after the migration that made it. A story that cannot be read is left out.
-pub(in crate::store) async fn fill_figures(
+/// Fills the tables beside the stored stories, after the migrations that made them: those of lists and filters, and the figures
+/// unless they are there. A story that cannot be read is left out.
+pub(in crate::store) async fn fill_from_stories(
     connection: &mut sqlx::SqliteConnection,
-) -> anyhow::Result<()> {
-    let mut after = 0;
-    loop {
-        let page = sqlx::query!(
-            r#"SELECT number AS "number!", told AS "told!" FROM stories
-               WHERE number > $1 AND kind = 'series' AND relevant = 1 ORDER BY number LIMIT $2"#,
-            after,
-            PAGE
-        )
-        .fetch_all(&mut *connection)
-        .await
-        .context("reading the stories to count")?;
-        let Some(last) = page.last() else {
-            return Ok(());
-        };
-        after = last.number;
-        let read = page.iter().filter_map(|page| {
-            let story = unpack_story(&page.told).ok()?;
-            Some(numbers::row(page.number, &SeriesFigures::of(&story)?))
-        });
-        let rows: Vec<_> = read.collect();
-        numbers::put_rows(connection, &rows).await?;
-    }
-}
-
-/// Fills the tables of folders, files and values, after the migrations that made them. A story that cannot be read is left out.
-pub(in crate::store) async fn fill_lists(
-    connection: &mut sqlx::SqliteConnection,
+    has_figures: bool,
 ) -> anyhow::Result<()> {
     let mut after = 0;
     loop {
@@ -288,7 +257,7 @@ pub(in crate::store) async fn fill_lists(
         )
         .fetch_all(&mut *connection)
         .await
-        .context("reading the stories for their values and files")?;
+        .context("reading the stories after an upgrade")?;
         let Some(last) = page.last() else {
             return Ok(());
         };
@@ -297,9 +266,13 @@ pub(in crate::store) async fn fill_lists(
         let read = read.filter_map(|row| Some((row.number, unpack_story(&row.told).ok()?)));
         let stories: Vec<(i64, Story)> = read.collect();
         let stories: Vec<(i64, &Story)> = stories.iter().map(|(n, story)| (*n, story)).collect();
-        put_folders(connection, &stories).await?;
-        put_files(connection, &stories).await?;
-        put_values(connection, &stories).await?;
+        put_index(connection, &stories).await?;
+        if !has_figures {
+            let new = stories
+                .iter()
+                .map(|(number, story)| (*number, true, *story));
+            numbers::put_figures(connection, new).await?;
+        }
     }
 }
 

@@ -3,34 +3,19 @@
 use anyhow::Context as _;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
-use super::folders::{FOLDERS_MAX, LEVELS_MAX, folders_of, is_plain};
+use super::folders::{FOLDERS_MAX, IndexedStory, LEVELS_MAX, is_plain};
 use crate::filter::{Condition, NumberField, StoryValues, ValueColumn, ValueTest, json_word};
-use crate::story::Story;
 
-/// Replaces the values of these stories. Stories that are not about BPF have none.
-pub(super) async fn put_values(
+/// Adds the values of stories that have none.
+pub(super) async fn add_values(
     connection: &mut SqliteConnection,
-    stories: &[(i64, &Story)],
+    stories: &[IndexedStory<'_>],
 ) -> anyhow::Result<()> {
-    let numbers: Vec<i64> = stories.iter().map(|(number, _)| *number).collect();
-    let numbers = serde_json::to_string(&numbers)?;
-    sqlx::query!(
-        "DELETE FROM story_values WHERE story IN (SELECT value FROM json_each($1))",
-        numbers
-    )
-    .execute(&mut *connection)
-    .await
-    .context("forgetting the values of stories")?;
-    let about_bpf = stories.iter().filter(|(_, story)| story.relevant);
-    let rows = about_bpf.map(|(number, story)| {
-        let values = StoryValues::of(story);
-        (*number, values, folders_of(story).len())
+    let rows = stories.iter().map(|indexed| {
+        let values = StoryValues::of(indexed.story);
+        (indexed.number, values, indexed.folders.len())
     });
-    let rows: Vec<(i64, StoryValues, usize)> = rows.collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let rows = serde_json::to_string(&rows)?;
+    let rows = serde_json::to_string(&rows.collect::<Vec<_>>())?;
     sqlx::query!(
         "WITH j (story, v, folders) AS MATERIALIZED (SELECT value ->> 0, value -> 1, value ->> 2 FROM json_each($1))
          INSERT INTO story_values (story, title, author, people, trees, feeds, lists, mailed, reasons, score, parts, version,

@@ -12,6 +12,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use super::Set;
 use super::demo::play;
 use super::pages::{HOSTILE, PageCalls, hostile};
+use crate::browser::CHROMIUM_FLAGS;
 use bpfnews::demo;
 use bpfnews::publish;
 
@@ -32,16 +33,8 @@ async fn demo_pages(folder: &Path) -> PageCalls {
 pub(crate) fn browse(profile: &Path, url: &str, more: &[&str]) -> (Output, Vec<String>) {
     let log = profile.join("netlog.json");
     let output = Command::new("chromium")
+        .args(CHROMIUM_FLAGS)
         .args([
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
-            "--hide-scrollbars",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
             "--enable-logging=stderr",
             "--disable-features=OptimizationHints,MediaRouter,Translate",
             "--virtual-time-budget=3000",

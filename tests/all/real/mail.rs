@@ -238,6 +238,14 @@ async fn post(url: &str) -> u16 {
     answer.status().as_u16()
 }
 
+/// Runs a command that must fail; returns its errors.
+fn refused(command: &mut Command) -> String {
+    let output = command.output().expect("it runs");
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success(), "{errors}");
+    errors
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn real_mail_goes_the_whole_round_through_postfix() {
     let house = MailHouse::new();
@@ -415,15 +423,9 @@ fn real_mail_servers_must_show_a_certificate_that_we_trust() {
         "{said}"
     );
     let mut doubting = house.command(&["mail", "test", "reader@reader.example"]);
-    let output = doubting
-        .env("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt")
-        .output();
-    let output = output.expect("it runs");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        !output.status.success() && errors.contains("encrypting"),
-        "{errors}"
-    );
+    doubting.env("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt");
+    let errors = refused(&mut doubting);
+    assert!(errors.contains("encrypting"), "{errors}");
     assert_eq!(house.mails().len(), 0);
 }
 
@@ -460,15 +462,8 @@ async fn real_mail_logs_in_after_starttls_and_over_implicit_tls() {
 
         // With a wrong password nothing is sent, nobody is suspended, and no mail is lost.
         fs::write(&password, "another\n").expect("room on the disk");
-        let output = house
-            .command(&["mail", "test", "reader@reader.example"])
-            .output();
-        let output = output.expect("it runs");
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            !output.status.success() && errors.contains("logging in: 535"),
-            "{tls}: {errors}"
-        );
+        let errors = refused(&mut house.command(&["mail", "test", "reader@reader.example"]));
+        assert!(errors.contains("logging in: 535"), "{tls}: {errors}");
         assert!(!errors.contains("another"), "{errors}");
         let store = Store::open(&house.home.path().join("bpfnews.sqlite"))
             .await
@@ -496,14 +491,7 @@ async fn real_mail_logs_in_after_starttls_and_over_implicit_tls() {
 #[test]
 fn real_mail_servers_that_want_a_login_take_nothing_without() {
     let house = MailHouse::with(|ports| format!("port = {}\n", ports.login));
-    let output = house
-        .command(&["mail", "test", "reader@reader.example"])
-        .output();
-    let output = output.expect("it runs");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        !output.status.success() && errors.contains("RCPT TO: 554"),
-        "{errors}"
-    );
+    let errors = refused(&mut house.command(&["mail", "test", "reader@reader.example"]));
+    assert!(errors.contains("RCPT TO: 554"), "{errors}");
     assert!(!errors.contains("reader@"), "{errors}");
 }

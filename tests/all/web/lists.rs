@@ -8,8 +8,13 @@ use chrono::TimeDelta;
 use super::{Served, links, seen, serve, title, unlimited};
 use crate::fold::scenario::{FoldStore, Scenario, begin};
 
-/// This many patches by one author, one each hour, the last one with another person's Acked-by.
+/// This many patches by one author, one each hour.
 fn patches(many: usize, tree: &str) -> Scenario {
+    patches_with(many, tree, |_| "It is so.".to_owned())
+}
+
+/// The same, with the text of each.
+pub(super) fn patches_with(many: usize, tree: &str, text: impl Fn(usize) -> String) -> Scenario {
     let mut scenario = Scenario::default();
     for number in 0..many {
         let hours = i64::try_from(number).expect("few");
@@ -20,7 +25,7 @@ fn patches(many: usize, tree: &str) -> Scenario {
             hours,
             &subject,
             &[],
-            "It is so.",
+            &text(number),
         );
     }
     scenario

@@ -6,7 +6,8 @@ use chrono::TimeDelta;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
-use super::{Served, links, seen, serve, title};
+use super::lists::patches_with;
+use super::{Served, links, seen, serve};
 use crate::fold::scenario::{FoldStore, Scenario, begin};
 
 const MAINTAINERS: &str = "BPF [CORE]\nF:\tkernel/bpf/core.c\nF:\tkernel/bpf/verifier.c\n\n\
@@ -28,24 +29,12 @@ fn scenario() -> Scenario {
         "arch/arm64/net/bpf_jit_comp.c",
         "net/core/filter.c",
     ];
-    let mut scenario = Scenario::default();
-    for number in 0..300 {
+    patches_with(300, "bpf-next", |number| {
         let file = files[number % files.len()];
-        let body = format!(
+        format!(
             "It is so.\n---\n {file} | 12 ++++++++----\n 1 file changed, 8 insertions(+), 4 deletions(-)\n"
-        );
-        let hours = i64::try_from(number).expect("few");
-        let subject = format!("[PATCH bpf-next] bpf: {}", title(number as u64));
-        scenario = scenario.mail(
-            &format!("m{number}"),
-            "Ann Author",
-            hours,
-            &subject,
-            &[],
-            &body,
-        );
-    }
-    scenario
+        )
+    })
 }
 
 async fn served_with(subsystems: Subsystems) -> (FoldStore, Served) {

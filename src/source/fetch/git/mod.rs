@@ -35,7 +35,7 @@ use self::program::{GitRemote, Program};
 use self::repository::GitRun;
 use super::address::{self, Lookup};
 use super::words::{root_cause, shown};
-use super::{Fetcher, answer, gate_key};
+use super::{Fetcher, gate_key};
 use crate::config::{NetworkConfig, as_http};
 use crate::item::hex;
 use crate::source::question::GitQuestion;
@@ -137,7 +137,7 @@ impl Fetcher {
                 if !is_loopback {
                     self.reach.answered();
                 }
-                Ok(answer(url, bytes))
+                Ok(Answer::without_headers(url, bytes))
             }
             Err(FetchError::Unreachable { why }) if !is_loopback => {
                 Err(self.unreachable(&http, why))

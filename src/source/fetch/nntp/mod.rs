@@ -22,7 +22,7 @@ use self::exchange::exchange;
 use self::wire::{NewsLines, Status, WireError};
 use super::verdict::is_own_computer;
 use super::words::{clean, shown};
-use super::{CONNECT_TIMEOUT_MAX, Fetcher, answer, gate_key};
+use super::{CONNECT_TIMEOUT_MAX, Fetcher, gate_key};
 use crate::config::host_and_port;
 use crate::source::newsgroup::frame::FrameWriter;
 use crate::source::request::NewsRequest;
@@ -117,7 +117,7 @@ impl Fetcher {
         let outcome = tokio::time::timeout(self.request_timeout, asked).await;
         drop(turn);
         let error = match outcome {
-            Ok(Ok(())) => return Ok(answer(url, frame.whole())),
+            Ok(Ok(())) => return Ok(Answer::without_headers(url, frame.whole())),
             Ok(Err(error)) => self.judge_news(url, error),
             Err(_) => {
                 let limit = self.request_timeout.as_secs_f32();
@@ -126,7 +126,7 @@ impl Fetcher {
             }
         };
         match frame.so_far() {
-            Some(bytes) => Ok(answer(url, bytes)),
+            Some(bytes) => Ok(Answer::without_headers(url, bytes)),
             None => Err(error),
         }
     }

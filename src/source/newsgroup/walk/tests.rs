@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 
-use super::super::super::{Method, Validators};
+use super::super::super::Method;
 use super::super::NUMBER_MAX;
 use super::super::frame::FrameWriter;
 use super::*;
@@ -85,16 +85,7 @@ impl Group {
             true => frame.whole(),
             false => frame.so_far().ok_or_else(broke)?,
         };
-        Ok(Answer {
-            url: request.url.clone(),
-            moved_to: None,
-            body: Body::Bytes {
-                bytes,
-                charset: None,
-            },
-            validators: Validators::default(),
-            fresh_for: None,
-        })
+        Ok(Answer::without_headers(&request.url, bytes))
     }
 
     /// Writes articles; returns whether all came.
@@ -437,16 +428,7 @@ fn an_answer_that_is_no_frame_is_an_error() {
     let reader = Reader::new();
     let mut walk = reader.group.begin(None, Goal::Poll, reader.now);
     let request = walk.next().expect("a request");
-    let answer = Answer {
-        url: request.url,
-        moved_to: None,
-        body: Body::Bytes {
-            bytes: b"<html>\n".to_vec(),
-            charset: None,
-        },
-        validators: Validators::default(),
-        fresh_for: None,
-    };
+    let answer = Answer::without_headers(&request.url, b"<html>\n".to_vec());
     assert!(matches!(
         walk.read(Ok(answer)),
         Err(FetchError::Broken { .. })
